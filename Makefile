@@ -1,0 +1,90 @@
+# The one door to the project: `make run` needs make, Python 3.11+ with venv, and PyPI; `make test` also a JDK, Maven and Go.
+# Steps that download are stamped and done again only when their inputs change. Flags pass through: make run ARGS="--port 9000".
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
+SEEDS ?= 100
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+EXPORT := uv export --quiet --format requirements-txt --no-emit-project --no-header
+
+##@ Run
+run: setup ## serve the DynamoDB API on http://localhost:8000, data in ./data
+	$(BIN)/stator serve --data ./data $(ARGS)
+
+cluster: toolchain setup .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp ## a whole cluster of native processes; API on :8000, pid files in .cluster/pids
+	$(BIN)/python -m tools.cluster up
+
+cluster-down: ## stop the cluster, keep its data
+	$(BIN)/python -m tools.cluster down
+
+cluster-clean: cluster-down ## stop the cluster and delete its data
+	rm -rf .cluster
+
+##@ Develop
+setup: .venv/.runtime ## make .venv with the hashed runtime requirements and the stator command
+	@$(BIN)/python -m compileall -q stator services
+
+check: setup .venv/.dev ## format, lint, types, import contracts, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate_shapes.py --check
+
+test: toolchain setup .venv/.dev .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp ## everything: check, and every test with real Kafka and MinIO
+	@$(MAKE) check
+	$(BIN)/pytest $(ARGS)
+
+sim: setup .venv/.dev ## run SEEDS=n simulated clusters
+	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
+
+bench: setup .venv/.dev ## measure; results say commit and machine
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## pin every requirement by hash (needs uv)
+	@command -v uv >/dev/null || { echo 'make lock needs uv: https://docs.astral.sh/uv/' >&2; exit 1; }
+	uv lock --quiet $(ARGS)
+	$(EXPORT) --no-dev --group build --output-file requirements.txt >/dev/null
+	$(EXPORT) --group dev --output-file requirements-dev.txt >/dev/null
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- stamped steps -----------------------------------------------------------------------------------------
+# The link lets the checkout answer to the wheel's name (docs/decisions/0002-services-as-stator_services.md).
+.venv/.runtime: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'Stator needs Python 3.11 or newer with venv (Debian: apt install python3 python3-venv)' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@ln -sfn "$(CURDIR)/services" "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/stator_services"
+	@touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.runtime
+	$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Said before anything is downloaded. Nothing is skipped when one is missing: a green run means that real servers were tried.
+toolchain:
+	@java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])' || { echo 'Kafka needs a JDK, 17 or newer: apt install default-jdk-headless' >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo 'Fetching Kafka needs Maven: apt install maven' >&2; exit 1; }
+	@command -v go >/dev/null || { echo 'Building MinIO needs Go, 1.24 or newer: https://go.dev/doc/install' >&2; exit 1; }
+
+.tools/kafka/.stamp: tools/kafka/pom.xml | toolchain
+	@rm -rf .tools/kafka/libs
+	mvn -q -B -f tools/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.tools/kafka/libs"
+	@touch $@
+
+.tools/minio-$(MINIO_VERSION).stamp: | toolchain
+	GOBIN="$(CURDIR)/.tools/bin" go install -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
+	@touch $@
+
+.PHONY: run cluster cluster-down cluster-clean setup check test sim bench lock help toolchain
