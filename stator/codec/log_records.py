@@ -1,0 +1,211 @@
+"""Log records as bytes: the frozen envelope v1 and the Avro payloads inside it.
+
+    offset  size  field
+         0     2  magic "SW"
+         2     1  version, 1
+         3     1  kind
+         4     8  log id            12  8  lane            20  8  epoch         28  8  writer
+        36     8  seq               44  8  previous chain  52  8  timestamp, us
+        60     8  payload schema: Rabin fingerprint (CRC-64-AVRO) of its canonical form
+        68     4  payload length    72  -  payload         end  4  CRC-32 of everything before it
+
+All integers big-endian, unsigned. The envelope never changes: acceptance (R1) and chain (R2) need nothing but it, so a reader
+one version behind can still tell which records count. Payloads evolve by Avro schema under `schemas/`.
+"""
+
+import struct
+from functools import cache
+from io import BytesIO
+from typing import Any
+from zlib import crc32
+
+import fastavro
+
+from stator.codec.schemas import Schema, load_schema, schema_by_fingerprint
+from stator.model.errors import DamagedDataError
+from stator.model.positions import Epoch, LaneId, LogId, Offset, Seq, TimestampUs, WriterId
+from stator.model.records import Base, Effect, Envelope, IndexBatch, IndexRow, Kind
+
+_HEAD = struct.Struct(">2sBBQQQQQQQQI")
+_CRC = struct.Struct(">I")
+_MAGIC = b"SW"
+_VERSION = 1
+
+EFFECTS = "effects"
+DEFINE = "define"
+BASE = "base"
+CLAIM = "claim"
+INDEX_ROWS = "index_rows"
+PROGRESS = "progress"
+
+
+def encode_envelope(
+    kind: Kind,
+    log_id: LogId,
+    lane: LaneId,
+    epoch: Epoch,
+    writer: WriterId,
+    seq: Seq,
+    prev_chain: int,
+    timestamp_us: TimestampUs,
+    schema: int,
+    payload: bytes,
+) -> bytes:
+    """The record's bytes, as they go into the log."""
+    head = _HEAD.pack(
+        _MAGIC, _VERSION, kind, log_id, lane, epoch, writer, seq, prev_chain, timestamp_us, schema, len(payload)
+    )
+    return b"".join((head, payload, _CRC.pack(crc32(payload, crc32(head)))))
+
+
+def decode_envelope(raw: bytes) -> Envelope:
+    """Read and check a record.
+
+    Raises DamagedDataError for anything that is not a whole, intact record of version 1. The caller halts the partition:
+    corruption is not junk that may be skipped.
+    """
+    if len(raw) < _HEAD.size + _CRC.size:
+        raise DamagedDataError(f"log record of {len(raw)} bytes is shorter than an empty one")
+    magic, version, kind, log_id, lane, epoch, writer, seq, chain, timestamp, schema, size = _HEAD.unpack_from(raw)
+    if magic != _MAGIC or version != _VERSION:
+        raise DamagedDataError(f"log record starts with {magic!r} version {version}, not {_MAGIC!r} version {_VERSION}")
+    if len(raw) != _HEAD.size + size + _CRC.size:
+        raise DamagedDataError(f"log record of {len(raw)} bytes announces a payload of {size}")
+    if crc32(memoryview(raw)[: -_CRC.size]) != _CRC.unpack_from(raw, len(raw) - _CRC.size)[0]:
+        raise DamagedDataError("log record fails its checksum")
+    try:
+        known = Kind(kind)
+    except ValueError as error:
+        raise DamagedDataError(f"log record of unknown kind {kind}") from error
+    return Envelope(
+        kind=known,
+        log_id=LogId(log_id),
+        lane=LaneId(lane),
+        epoch=Epoch(epoch),
+        writer=WriterId(writer),
+        seq=Seq(seq),
+        prev_chain=chain,
+        timestamp_us=TimestampUs(timestamp),
+        schema=schema,
+        payload=raw[_HEAD.size : _HEAD.size + size],
+        raw=raw,
+    )
+
+
+@cache
+def fingerprint(name: str) -> int:
+    """The fingerprint that records with this payload carry: of the newest version of the schema."""
+    return load_schema(name).fingerprint
+
+
+def _encode(name: str, datum: dict[str, Any]) -> bytes:
+    out = BytesIO()
+    fastavro.schemaless_writer(out, load_schema(name).parsed, datum)
+    return out.getvalue()
+
+
+def _decode(record: Envelope, name: str) -> dict[str, Any]:
+    written: Schema | None = schema_by_fingerprint(record.schema)
+    if written is None or written.name != name:
+        raise DamagedDataError(f"{record.kind.name} record with a payload of schema {record.schema:016x}, not {name}")
+    try:
+        datum = fastavro.schemaless_reader(BytesIO(record.payload), written.parsed, load_schema(name).parsed)
+    except (EOFError, ValueError, IndexError, UnicodeDecodeError) as error:
+        raise DamagedDataError(f"{name} payload does not decode: {error}") from error
+    assert isinstance(datum, dict)
+    return datum
+
+
+def encode_effects(effects: list[Effect]) -> bytes:
+    """Payload of an EFFECT record."""
+    rows = [
+        {
+            "key": effect.key,
+            "old": effect.old,
+            "new": effect.new,
+            "timestamp_us": effect.timestamp_us,
+            "request_id": effect.request_id,
+            "origin": effect.origin,
+        }
+        for effect in effects
+    ]
+    return _encode(EFFECTS, {"effects": rows})
+
+
+def decode_effects(record: Envelope) -> list[Effect]:
+    """The effects of an EFFECT record, in the order in which they happened."""
+    return [Effect(**row) for row in _decode(record, EFFECTS)["effects"]]
+
+
+def encode_define(definition: bytes) -> bytes:
+    """Payload of a DEFINE record; `definition` from codec/table_definitions.py."""
+    return _encode(DEFINE, {"definition": definition})
+
+
+def decode_define(record: Envelope) -> bytes:
+    """The table definition that holds from this record on."""
+    definition: bytes = _decode(record, DEFINE)["definition"]
+    return definition
+
+
+def encode_base(base: Base) -> bytes:
+    """Payload of a BASE record."""
+    return _encode(
+        BASE,
+        {
+            "snapshot_object": base.snapshot_object,
+            "sha256": base.sha256,
+            "digest": base.digest.to_bytes(16, "big"),
+            "timestamp_us": base.timestamp_us,
+        },
+    )
+
+
+def decode_base(record: Envelope) -> Base:
+    """Where the log's first state is to be found."""
+    row = _decode(record, BASE)
+    return Base(
+        snapshot_object=row["snapshot_object"],
+        sha256=row["sha256"],
+        digest=int.from_bytes(row["digest"], "big"),
+        timestamp_us=TimestampUs(row["timestamp_us"]),
+    )
+
+
+def encode_claim(node: str) -> bytes:
+    """Payload of a CLAIM record."""
+    return _encode(CLAIM, {"node": node})
+
+
+def decode_claim(record: Envelope) -> str:
+    """The name of the node that claimed."""
+    node: str = _decode(record, CLAIM)["node"]
+    return node
+
+
+def encode_index_batch(batch: IndexBatch) -> bytes:
+    """Payload of an INDEX record."""
+    rows = [{"key": row.key, "image": row.image, "timestamp_us": row.timestamp_us} for row in batch.rows]
+    return _encode(INDEX_ROWS, {"source_offset": batch.source_offset, "last": batch.last, "rows": rows})
+
+
+def decode_index_batch(record: Envelope) -> IndexBatch:
+    """Rows to put and delete, and how far into the source that brings the lane."""
+    datum = _decode(record, INDEX_ROWS)
+    return IndexBatch(
+        source_offset=Offset(datum["source_offset"]),
+        last=datum["last"],
+        rows=tuple(IndexRow(**row) for row in datum["rows"]),
+    )
+
+
+def encode_progress(source_offset: Offset) -> bytes:
+    """Payload of a PROGRESS record."""
+    return _encode(PROGRESS, {"source_offset": source_offset})
+
+
+def decode_progress(record: Envelope) -> Offset:
+    """The source offset up to which the lane has nothing to do."""
+    return Offset(_decode(record, PROGRESS)["source_offset"])
+
+

@@ -1,0 +1,135 @@
+"""Everything that can go wrong, as one tree; a class says what the caller should do next.
+
+    DomainError
+    ├── RequestError            the request is wrong: change it (HTTP 400)
+    │   ├── ValidationError · SerializationError · UnknownOperationError
+    │   ├── ResourceNotFoundError · TableNotFoundError · ResourceInUseError · TableAlreadyExistsError · LimitExceededError
+    │   ├── ConditionalCheckFailedError
+    │   └── ContinuousBackupsUnavailableError · PointInTimeRecoveryUnavailableError · InvalidRestoreTimeError
+    ├── RetryableError          nothing is known to be wrong with the request: try again
+    │   ├── ServiceUnavailableError   certainly not applied (HTTP 503)
+    │   └── OutcomeUnknownError       applied or not (HTTP 500)
+    ├── NotLeaderError          somebody else leads; never leaves the router
+    ├── LogError                the log refused or lost an append: its outcome is unknown (protocol R8)
+    ├── DamagedDataError        bytes do not check: stop, do not skip
+    └── StartupError            the operator must change something: one line and an exit code
+
+Texts are AWS's; `aws_type` is the name an SDK maps to an exception class.
+"""
+
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """Root of all errors raised on purpose."""
+
+    aws_type: ClassVar[str] = "InternalServerError"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+    def extra_fields(self) -> dict[str, Any]:
+        """Members of the JSON error body besides `__type` and the message."""
+        return {}
+
+
+class RequestError(DomainError):
+    """The request cannot succeed as it is."""
+
+    http_status = 400
+
+
+class ValidationError(RequestError):
+    aws_type = "ValidationException"
+
+
+class SerializationError(RequestError):
+    aws_type = "SerializationException"
+
+
+class UnknownOperationError(RequestError):
+    aws_type = "UnknownOperationException"
+
+
+class ResourceNotFoundError(RequestError):
+    aws_type = "ResourceNotFoundException"
+
+
+class TableNotFoundError(RequestError):
+    """The backup family's name for a missing table."""
+
+    aws_type = "TableNotFoundException"
+
+
+class TableAlreadyExistsError(RequestError):
+    aws_type = "TableAlreadyExistsException"
+
+
+class ResourceInUseError(RequestError):
+    aws_type = "ResourceInUseException"
+
+
+class LimitExceededError(RequestError):
+    aws_type = "LimitExceededException"
+
+
+class ContinuousBackupsUnavailableError(RequestError):
+    aws_type = "ContinuousBackupsUnavailableException"
+
+
+class PointInTimeRecoveryUnavailableError(RequestError):
+    aws_type = "PointInTimeRecoveryUnavailableException"
+
+
+class InvalidRestoreTimeError(RequestError):
+    aws_type = "InvalidRestoreTimeException"
+
+
+class ConditionalCheckFailedError(RequestError):
+    """A write's condition was false; `item` is the canonical JSON of the item found, when the caller asked for it."""
+
+    aws_type = "ConditionalCheckFailedException"
+
+    def __init__(self, item: bytes | None = None) -> None:
+        super().__init__("The conditional request failed")
+        self.item = item
+
+
+class RetryableError(DomainError):
+    """Try again; SDKs do so by themselves on 5xx."""
+
+
+class ServiceUnavailableError(RetryableError):
+    """Certainly not applied."""
+
+    aws_type = "ServiceUnavailable"
+    http_status = 503
+
+
+class OutcomeUnknownError(RetryableError):
+    """The write may or may not take effect; a history checker must treat it as 'maybe'."""
+
+    aws_type = "InternalServerError"
+    http_status = 500
+
+
+class NotLeaderError(DomainError):
+    """This process does not lead the partition; `hint` names the node that may."""
+
+    def __init__(self, hint: str | None) -> None:
+        super().__init__(f"not the leader; try {hint}")
+        self.hint = hint
+
+
+class LogError(DomainError):
+    """An append's outcome is unknown: it may be in the log, now or later (protocol 1.2)."""
+
+
+class DamagedDataError(DomainError):
+    """Stored bytes fail their check. Halt and rebuild; skipping would hide a loss."""
+
+
+class StartupError(DomainError):
+    """A process cannot start until its operator changes something; printed as one line."""

@@ -1,0 +1,62 @@
+"""Places in a log, as types of their own so that one is never taken for another.
+
+An `Offset` is where a message lies in its log (Kafka's numbering: from 0, gaps impossible on our topics).
+`Epoch`, `WriterId` and `Seq` are Claim-Chain-Confirm's fence (design/protocol.md 1.3): who may write, in which order.
+"""
+
+from dataclasses import dataclass, field
+from typing import NewType
+
+LogId = NewType("LogId", int)
+"""Names one log for ever; 0 is the catalog. Never reused."""
+Offset = NewType("Offset", int)
+Epoch = NewType("Epoch", int)
+WriterId = NewType("WriterId", int)
+"""Random per claim, so that two processes that claim the same epoch can be told apart."""
+Seq = NewType("Seq", int)
+LaneId = NewType("LaneId", int)
+"""A base log has the one lane 0; an index log has a lane per source log, numbered by the source's `LogId` (R15)."""
+TimestampUs = NewType("TimestampUs", int)
+"""Microseconds since 1970 UTC, given by the leader: max(previous + 1, clock)."""
+
+CATALOG_LOG = LogId(0)
+OWN_LANE = LaneId(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """R1's state for one lane: the writer in force, its last accepted seq, the chain hash after that record."""
+
+    epoch: Epoch = Epoch(0)
+    writer: WriterId = WriterId(0)
+    seq: Seq = Seq(0)
+    chain: int = 0
+    source_offset: int = -1
+    """Index lanes only: everything of the source up to and including this offset has been applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """How far a fold has come. Stored in the same transaction as what it folded (R3).
+
+    `timestamp_us` is the greatest seen; `closed_us`: no later record of this log can carry a smaller timestamp.
+    `digest` is the order-independent sum of the hashes of all items in the view, modulo 2**128.
+    """
+
+    next_offset: Offset = Offset(0)
+    lanes: dict[LaneId, LaneState] = field(default_factory=dict)
+    timestamp_us: TimestampUs = TimestampUs(0)
+    closed_us: TimestampUs = TimestampUs(0)
+    digest: int = 0
+    items: int = 0
+    item_bytes: int = 0
+    """Count and summed DynamoDB-size of the images in the view, for DescribeTable."""
+    definition: bytes = b""
+    """The last `Define` seen: the table as it was at this position, in canonical JSON."""
+
+    def lane(self, lane: LaneId = OWN_LANE) -> LaneState:
+        """The lane's state; a lane never seen is at epoch 0, which no writer holds."""
+        return self.lanes.get(lane, _UNCLAIMED)
+
+
+_UNCLAIMED = LaneState()

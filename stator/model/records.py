@@ -1,0 +1,102 @@
+"""Log records as values: the frozen envelope v1, and what the payloads of its kinds mean.
+
+The envelope is enough for acceptance and chain checks (R1, R2); a reader that does not know a payload's schema can still
+tell which records count. Bytes are `codec/log_records.py`'s business.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from stator.model.positions import Epoch, LaneId, LogId, Offset, Seq, TimestampUs, WriterId
+
+
+class Kind(IntEnum):
+    """What a record is. Numbers are in the log for ever."""
+
+    CLAIM = 1
+    EFFECT = 2
+    BARRIER = 3
+    PREPARE = 4
+    COMMIT = 5
+    ABORT = 6
+    SPLIT = 7
+    RELEASE = 8
+    DEFINE = 9
+    BASE = 10
+    INDEX = 11
+    """On an index lane: rows to put and delete, with the source offset they complete."""
+    PROGRESS = 12
+    """On an index lane: nothing to do up to this source offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message of a log. `raw` is the whole of it, `prev_chain` what the writer believed the chain to be before it."""
+
+    kind: Kind
+    log_id: LogId
+    lane: LaneId
+    epoch: Epoch
+    writer: WriterId
+    seq: Seq
+    prev_chain: int
+    timestamp_us: TimestampUs
+    schema: int
+    payload: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogMessage:
+    """What a log hands out: bytes and where they lie."""
+
+    offset: Offset
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one write did to one item. `old` and `new` are canonical DynamoDB-JSON bytes; None is "no item".
+
+    `key` is the item's storage key (`model/key_order.py`). The timestamp is also the item's version: per item it only rises.
+    `request_id` is the client's token for recognising a retry; `origin` is empty, or says which service wrote (TTL).
+    """
+
+    key: bytes
+    old: bytes | None
+    new: bytes | None
+    timestamp_us: TimestampUs
+    request_id: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The log starts from an installed snapshot: everything in `snapshot_object`, as of `timestamp_us`."""
+
+    snapshot_object: str
+    sha256: bytes
+    digest: int
+    timestamp_us: TimestampUs
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One row of an index to put (`image` set) or delete (`image` None), by its index key."""
+
+    key: bytes
+    image: bytes | None
+    timestamp_us: TimestampUs
+
+
+@dataclass(frozen=True, slots=True)
+class IndexBatch:
+    """What one stretch of the source log does to one index partition.
+
+    `last` is False while more batches for the same `source_offset` follow (a Base is backfilled in many);
+    the lane's high-water mark moves only on the last one.
+    """
+
+    source_offset: Offset
+    last: bool
+    rows: tuple[IndexRow, ...]

@@ -1,0 +1,81 @@
+"""The materialized view of one log as a need: an ordered map of key bytes to items, and how far it has folded.
+
+Reading and writing are two Protocols because only code that folds a log may write. `apply` has no way to change items
+without saying at which position the view then stands: that is what makes replay idempotent (R3).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from stator.model.positions import LogPosition, TimestampUs
+
+
+class StoredItem(NamedTuple):
+    """An item as stored: its version (the timestamp of its last write) and canonical DynamoDB-JSON."""
+
+    timestamp_us: TimestampUs
+    image: bytes
+
+
+class Change(NamedTuple):
+    """Put (`item` set) or delete (`item` None) one key."""
+
+    key: bytes
+    item: StoredItem | None
+
+
+class ViewReader(Protocol):
+    """Sees committed state only; each call sees one consistent snapshot."""
+
+    @property
+    def position(self) -> LogPosition:
+        """How far the view has folded its log."""
+        ...
+
+    def get(self, key: bytes) -> StoredItem | None:
+        """The item under exactly this key."""
+        ...
+
+    def scan(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Iterator[tuple[bytes, StoredItem]]:
+        """Items with low <= key < high (None: to the end) in key order, or from the greatest down.
+
+        Keys compare as unsigned bytes. Close the iterator (or exhaust it) before the loop does anything else: it holds a
+        read transaction.
+        """
+        ...
+
+
+class ViewWriter(ViewReader, Protocol):
+    """A view that may be changed; handed only to what folds the log."""
+
+    def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
+        """Make the changes and move to `position`, all or nothing. Later changes of the same key win.
+
+        Digest, item count and bytes in `position` are taken as given by the caller.
+        Raises OSError when the disk is full: nothing was changed.
+        """
+        ...
+
+    def install(self, items: Iterable[Change], position: LogPosition) -> None:
+        """Replace everything with `items` and stand at `position`. A crash half-way leaves an empty view at offset 0."""
+        ...
+
+    def close(self) -> None:
+        """Give the files up."""
+        ...
+
+
+class Views(Protocol):
+    """Where a process keeps its views, one per log."""
+
+    def open(self, log_id: int) -> ViewWriter:
+        """Open or create the view of a log. A view that cannot be trusted (host crash, other format) comes back empty."""
+        ...
+
+    def drop(self, log_id: int) -> None:
+        """Forget a view and its files."""
+        ...
+
+    def close(self) -> None:
+        """Close all views."""
+        ...

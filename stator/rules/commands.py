@@ -1,0 +1,203 @@
+"""What a router asks of a partition, and what it is told: the messages between them, parsed and checked.
+
+Everything here has passed validation: items are normalised, expressions parse, keys fit the schema. The router did that once;
+a leader trusts it. Messages are msgspec Structs because they are also the wire form between processes.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+ReturnValues = Literal["NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"]
+
+
+class Expression(msgspec.Struct, frozen=True, array_like=True):
+    """An expression's text with what its placeholders stand for. Parsed expressions are cached by text."""
+
+    text: str
+    names: dict[str, str]
+    values: dict[str, dict[str, Any]]
+
+
+class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
+    """Replace the item under `key` by `image`."""
+
+    key: bytes
+    image: bytes
+    condition: Expression | None = None
+    return_values: ReturnValues = "NONE"
+    return_on_failure: bool = False
+    request_id: str = ""
+
+
+class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
+    """Change the item under `key`, or make one from `key_item` (its key attributes)."""
+
+    key: bytes
+    key_item: dict[str, dict[str, Any]]
+    update: Expression | None = None
+    condition: Expression | None = None
+    return_values: ReturnValues = "NONE"
+    return_on_failure: bool = False
+    request_id: str = ""
+
+
+class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
+    """Remove the item under `key`, if there is one."""
+
+    key: bytes
+    condition: Expression | None = None
+    return_values: ReturnValues = "NONE"
+    return_on_failure: bool = False
+    request_id: str = ""
+
+
+class Replace(msgspec.Struct, frozen=True, tag="replace", array_like=True):
+    """Compare and set, for the catalog: put `image` (None: remove) if the stored version is still `expected_us` (0: absent)."""
+
+    key: bytes
+    image: bytes | None
+    expected_us: int
+
+
+Command = PutItem | UpdateItem | DeleteItem | Replace
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """A write that took effect (or needed none).
+
+    `attributes` is the JSON object for ReturnValues, ready to splice. `bytes_written` is the larger of the item's sizes before
+    and after, in bytes, from which capacity is counted. `timestamp_us` is the item's version now; with `log_id` and `offset`
+    it is where the write can be found in the log (-1: nothing was logged).
+    """
+
+    attributes: bytes | None = None
+    bytes_written: int = 0
+    timestamp_us: int = 0
+
+
+class Write(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log."""
+
+    log_id: int
+    command: Command
+
+
+class Get(msgspec.Struct, frozen=True, array_like=True):
+    """One item by its key. `strong`: ask the leader, and it makes sure that it still is one."""
+
+    log_id: int
+    key: bytes
+    strong: bool
+
+
+class Got(msgspec.Struct, frozen=True, array_like=True):
+    """The item found, as its image."""
+
+    image: bytes | None
+
+
+class Query(msgspec.Struct, frozen=True, array_like=True):
+    """One page: keys in [low, high) of one log's view, in order or reversed.
+
+    `limit` counts items examined (0: no limit besides 1 MB). The filter is applied after counting.
+    """
+
+    log_id: int
+    low: bytes
+    high: bytes | None
+    reverse: bool
+    limit: int
+    strong: bool
+    filter: Expression | None = None
+    projection: Expression | None = None
+    count_only: bool = False
+
+
+class Page(msgspec.Struct, frozen=True, array_like=True):
+    """Images of the items that passed, and where to go on: `last` is the image of the last item examined when more may follow.
+
+    `bytes_read` is the summed size of all items examined.
+    """
+
+    images: list[bytes]
+    count: int
+    scanned: int
+    bytes_read: int
+    last: bytes | None
+
+
+class Lead(msgspec.Struct, frozen=True, array_like=True):
+    """Control to a leader process: claim this log now, and append `prologue` (Define, maybe Base) if it is new."""
+
+    log_id: int
+    definition: bytes
+    base: bytes | None = None
+
+
+class Close(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log: append a barrier and tell where it lies."""
+
+    log_id: int
+
+
+class Closed(msgspec.Struct, frozen=True, array_like=True):
+    """Everything below `offset` is confirmed, and no later record can carry a timestamp up to `timestamp_us`."""
+
+    offset: int
+    timestamp_us: int
+
+
+class Stats(msgspec.Struct, frozen=True, array_like=True):
+    """Ask a view how much it holds."""
+
+    log_id: int
+
+
+class Size(msgspec.Struct, frozen=True, array_like=True):
+    """Items and summed bytes of their images in one view, at `offset` of its log."""
+
+    items: int
+    bytes: int
+    offset: int
+
+
+class Control(msgspec.Struct, frozen=True, array_like=True):
+    """A table operation, by its API name, with its validated request as JSON."""
+
+    operation: str
+    request: bytes
+
+
+class ControlAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """The operation's response body as JSON."""
+
+    body: bytes
+
+
+class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
+    """I am alive: my name, role, a number that is new each time I start, and the logs I lead with their epochs."""
+
+    node: str
+    role: str
+    incarnation: int
+    leads: dict[int, int]
+
+
+class Alive(msgspec.Struct, frozen=True, array_like=True):
+    """Heard you."""
+
+    incarnation: int
+
+
+REQUESTS: dict[str, tuple[type, type]] = {
+    "write": (Write, Outcome),
+    "get": (Get, Got),
+    "query": (Query, Page),
+    "lead": (Lead, Alive),
+    "close": (Close, Closed),
+    "stats": (Stats, Size),
+    "control": (Control, ControlAnswer),
+    "heartbeat": (Heartbeat, Alive),
+}
+"""Every method that one process may call at another: request and answer."""

@@ -1,0 +1,204 @@
+"""Follows one log and keeps one view of it: the loop that leaders, materializers and catalog readers share.
+
+Each burst of messages goes through acceptance (R1, R2), becomes changes, and is applied together with the new position in one
+transaction, so that being killed anywhere and starting again gives the same view. A record that does not check halts the
+replica: a view must not go on from a log it does not understand.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from stator.codec.log_records import decode_base, decode_define, decode_effects, decode_envelope
+from stator.codec.log_records import decode_index_batch, decode_progress
+from stator.model.errors import DamagedDataError
+from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
+from stator.model.records import Base, Effect, Envelope, Kind, LogMessage
+from stator.ports.log import Log
+from stator.ports.view import Change, StoredItem, ViewWriter
+from stator.rules.acceptance import accept
+from stator.rules.evolve import digest_after
+
+_log = structlog.get_logger()
+
+InstallBase = Callable[[Base, ViewWriter, LogPosition], Awaitable[None]]
+"""Fill a view from a snapshot object and leave it at the given position (whose totals it completes)."""
+
+Accepted = Callable[[Offset, Envelope], None]
+"""Told of each accepted record, after the view holds it."""
+
+KnownEffects = Callable[[Envelope], list[Effect] | None]
+"""A leader knows the effects of its own records and need not decode them again."""
+
+
+class Replica:
+    """One log, one view, one loop. `run` it as a task; everything else is synchronous and cheap."""
+
+    def __init__(
+        self, log: Log, log_id: LogId, view: ViewWriter, install_base: InstallBase, accepted: Accepted | None = None
+    ) -> None:
+        self.log_id = log_id
+        self.view = view
+        self.accepted = accepted
+        self.known_effects: KnownEffects | None = None
+        self.damaged: DamagedDataError | None = None
+        self.records_ignored = 0
+        self._log = log
+        self._install_base = install_base
+        self._waiters: list[tuple[Offset, asyncio.Future[None]]] = []
+
+    @property
+    def position(self) -> LogPosition:
+        """How far the view has come."""
+        return self.view.position
+
+    async def run(self) -> None:
+        """Follow the log until cancelled or damaged."""
+        reader = self._log.read(self.log_id, self.view.position.next_offset)
+        try:
+            while True:
+                await self.fold(await reader.read())
+        except DamagedDataError as error:
+            self.damaged = error
+            _log.error("replica_halted", log_id=self.log_id, reason=error.message)
+            self._release(DamagedDataError(error.message))
+        finally:
+            reader.close()
+
+    async def reached(self, next_offset: Offset) -> None:
+        """Return once the view has folded everything below `next_offset`."""
+        if self.damaged is not None:
+            raise self.damaged
+        if self.view.position.next_offset >= next_offset:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((next_offset, waiter))
+        await waiter
+
+    async def fold(self, messages: Sequence[LogMessage]) -> None:
+        """Apply a burst of messages that continue where the view stands."""
+        start = 0
+        for number, message in enumerate(messages):
+            record = decode_envelope(message.data)
+            if record.kind is Kind.BASE:
+                self._fold_plain(messages[start:number])
+                await self._fold_base(message.offset, record)
+                start = number + 1
+        self._fold_plain(messages[start:])
+
+    def _fold_plain(self, messages: Sequence[LogMessage]) -> None:
+        if not messages:
+            return
+        step = _Step(self.log_id, self.view)
+        told = [
+            (message.offset, record)
+            for message in messages
+            if (record := step.take(message, self.known_effects)) is not None
+        ]
+        self.records_ignored += len(messages) - len(told)
+        self.view.apply([Change(key, item) for key, item in step.changes.items()], step.position)
+        self._tell(told)
+
+    async def _fold_base(self, offset: Offset, record: Envelope) -> None:
+        position = self.view.position
+        lane = accept(position.lane(record.lane), record)
+        after = replace(position, next_offset=Offset(offset + 1))
+        if lane is None:
+            self.records_ignored += 1
+            self.view.apply([], after)
+            return
+        base = decode_base(record)
+        timestamp_us = max(position.timestamp_us, record.timestamp_us)
+        after = replace(
+            after,
+            lanes={**position.lanes, record.lane: lane},
+            timestamp_us=timestamp_us,
+            closed_us=timestamp_us,
+        )
+        await self._install_base(base, self.view, after)
+        if self.view.position.digest != base.digest:
+            raise DamagedDataError(f"log {self.log_id}: base {base.snapshot_object} does not have the digest announced")
+        self._tell([(offset, record)])
+
+    def _tell(self, told: Sequence[tuple[Offset, Envelope]]) -> None:
+        if self.accepted is not None:
+            for offset, record in told:
+                self.accepted(offset, record)
+        if self._waiters:
+            reached = self.view.position.next_offset
+            due = [waiter for offset, waiter in self._waiters if offset <= reached]
+            self._waiters = [entry for entry in self._waiters if entry[0] > reached]
+            for waiter in due:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _release(self, error: DamagedDataError) -> None:
+        for _, waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+        self._waiters.clear()
+
+
+class _Step:
+    """A burst on its way into a view: changes so far and the position they lead to."""
+
+    def __init__(self, log_id: LogId, view: ViewWriter) -> None:
+        self.changes: dict[bytes, StoredItem | None] = {}
+        self.position = view.position
+        self._log_id = log_id
+        self._view = view
+
+    def take(self, message: LogMessage, known_effects: KnownEffects | None) -> Envelope | None:
+        """Add one message; the record if it was accepted."""
+        position = self.position
+        if message.offset != position.next_offset:
+            raise DamagedDataError(
+                f"log {self._log_id}: message {message.offset} came where {position.next_offset} was due"
+            )
+        record = decode_envelope(message.data)
+        if record.log_id != self._log_id:
+            raise DamagedDataError(f"log {self._log_id} holds a record of log {record.log_id} at {message.offset}")
+        lane = accept(position.lane(record.lane), record)
+        if lane is None:
+            self.position = replace(position, next_offset=Offset(message.offset + 1))
+            return None
+        match record.kind:
+            case Kind.EFFECT:
+                effects = known_effects(record) if known_effects is not None else None
+                for effect in decode_effects(record) if effects is None else effects:
+                    self._change(effect.key, effect.new, effect.timestamp_us)
+            case Kind.INDEX:
+                batch = decode_index_batch(record)
+                for row in batch.rows:
+                    self._change(row.key, row.image, row.timestamp_us)
+                if batch.last:
+                    lane = replace(lane, source_offset=batch.source_offset)
+            case Kind.PROGRESS:
+                lane = replace(lane, source_offset=decode_progress(record))
+            case Kind.DEFINE:
+                self.position = replace(self.position, definition=decode_define(record))
+            case _:
+                pass
+        timestamp_us = max(self.position.timestamp_us, record.timestamp_us)
+        self.position = replace(
+            self.position,
+            next_offset=Offset(message.offset + 1),
+            lanes={**position.lanes, record.lane: lane},
+            timestamp_us=timestamp_us,
+            closed_us=timestamp_us,
+        )
+        return record
+
+    def _change(self, key: bytes, image: bytes | None, timestamp_us: TimestampUs) -> None:
+        old = self.changes[key] if key in self.changes else self._view.get(key)
+        old_image = None if old is None else old.image
+        position = self.position
+        self.position = replace(
+            position,
+            digest=digest_after(position.digest, key, old_image, image),
+            items=position.items + (image is not None) - (old is not None),
+            item_bytes=position.item_bytes + len(image or b"") - len(old_image or b""),
+        )
+        self.changes[key] = None if image is None else StoredItem(timestamp_us, image)
