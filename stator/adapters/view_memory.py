@@ -1,0 +1,127 @@
+"""Views in memory: the twin that tests and the simulator run on.
+
+A `MemoryViewStore` is the disk: it outlives `MemoryViews`, a process's handle on it. A killed process loses nothing
+(the page cache stays); a crashed machine loses what was not synced. `lose_applies` and `lose_view` do that to one view
+on purpose.
+"""
+
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any
+
+from sortedcontainers import SortedDict
+
+from stator.model.positions import LogPosition
+from stator.ports.view import Change, StoredItem
+
+_Undo = tuple[LogPosition, list[Change]]
+
+
+class MemoryView:
+    """One view. `ViewWriter` has the promises."""
+
+    def __init__(self, undo_applies_max: int) -> None:
+        self._items: SortedDict[bytes, StoredItem] = SortedDict()
+        self._position = LogPosition()
+        self._undo: deque[_Undo] = deque(maxlen=undo_applies_max)
+
+    @property
+    def position(self) -> LogPosition:
+        """See `ViewReader.position`."""
+        return self._position
+
+    def get(self, key: bytes) -> StoredItem | None:
+        """See `ViewReader.get`."""
+        item: StoredItem | None = self._items.get(key)
+        return item
+
+    def scan(
+        self, low: bytes, high: bytes | None, *, reverse: bool = False
+    ) -> Generator[tuple[bytes, StoredItem], None, None]:
+        """See `ViewReader.scan`."""
+        if high is not None and high <= low:
+            return
+        keys: Any = self._items.irange(low, high, inclusive=(True, False), reverse=reverse)
+        for key in keys:
+            yield key, self._items[key]
+
+    def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
+        """See `ViewWriter.apply`."""
+        if self._undo.maxlen:
+            self._undo.append((self._position, [Change(key, self._items.get(key)) for key, _ in changes]))
+        self._write(changes)
+        self._position = position
+
+    def install(self, items: Iterable[Change], position: LogPosition) -> None:
+        """See `ViewWriter.install`."""
+        self.clear()
+        try:
+            self._write(items)
+        except BaseException:
+            self.clear()
+            raise
+        self._position = position
+
+    def close(self) -> None:
+        """See `ViewWriter.close`."""
+
+    def clear(self) -> None:
+        """Be empty, at offset 0."""
+        self._items.clear()
+        self._undo.clear()
+        self._position = LogPosition()
+
+    def lose_applies(self, count: int) -> int:
+        """Take the last `count` applies back, as far as they are remembered; returns how many were."""
+        lost = min(count, len(self._undo))
+        for _ in range(lost):
+            self._position, before = self._undo.pop()
+            self._write(reversed(before))
+        return lost
+
+    def _write(self, changes: Iterable[Change]) -> None:
+        for key, item in changes:
+            if item is None:
+                self._items.pop(key, None)
+            else:
+                self._items[key] = item
+
+
+class MemoryViewStore:
+    """What survives a process. `undo_applies_max`: how many applies per view a machine crash can take back."""
+
+    def __init__(self, *, undo_applies_max: int = 0) -> None:
+        self._undo_applies_max = undo_applies_max
+        self._views: dict[int, MemoryView] = {}
+
+    def open(self, log_id: int) -> MemoryView:
+        """The view of a log, made empty if there is none."""
+        if log_id not in self._views:
+            self._views[log_id] = MemoryView(self._undo_applies_max)
+        return self._views[log_id]
+
+    def lose_applies(self, log_id: int, count: int) -> int:
+        """A machine crash that loses a view's last applies but keeps it whole; returns how many were lost."""
+        return self.open(log_id).lose_applies(count)
+
+    def lose_view(self, log_id: int) -> None:
+        """A machine crash after which the view cannot be trusted: it comes back empty."""
+        self._views.pop(log_id, None)
+
+
+class MemoryViews:
+    """One process's views."""
+
+    def __init__(self, store: MemoryViewStore | None = None) -> None:
+        self._store = store or MemoryViewStore()
+
+    def open(self, log_id: int) -> MemoryView:
+        """See `Views.open`."""
+        return self._store.open(log_id)
+
+    def drop(self, log_id: int) -> None:
+        """See `Views.drop`."""
+        self._store.lose_view(log_id)
+
+    def close(self) -> None:
+        """See `Views.close`."""

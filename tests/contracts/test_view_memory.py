@@ -1,0 +1,35 @@
+import pytest
+
+from stator.adapters.view_memory import MemoryViews, MemoryViewStore
+from stator.model.positions import LogPosition
+from stator.ports.view import Change, Views
+from tests.contracts.view_contract import ViewContract, at, contents, put
+
+
+class TestMemoryViews(ViewContract):
+    @pytest.fixture(autouse=True)
+    def _store(self) -> None:
+        self.store = MemoryViewStore()
+
+    def open_views(self) -> Views:
+        return MemoryViews(self.store)
+
+
+def test_a_machine_crash_can_take_back_the_last_applies() -> None:
+    store = MemoryViewStore(undo_applies_max=2)
+    view = MemoryViews(store).open(1)
+    view.apply([put(b"a", b"1"), put(b"b")], at(1))
+    view.apply([put(b"a", b"2"), put(b"a", b"3"), Change(b"b", None)], at(2))
+    view.apply([put(b"c")], at(3))
+    assert store.lose_applies(1, 2) == 2
+    restarted = MemoryViews(store).open(1)
+    assert restarted.position == at(1)
+    assert [(key, item.image) for key, item in contents(restarted)] == [(b"a", b"1"), (b"b", b"{}")]
+    assert store.lose_applies(1, 1) == 0
+
+
+def test_a_view_that_cannot_be_trusted_comes_back_empty() -> None:
+    store = MemoryViewStore()
+    MemoryViews(store).open(1).apply([put(b"a")], at(1))
+    store.lose_view(1)
+    assert MemoryViews(store).open(1).position == LogPosition()

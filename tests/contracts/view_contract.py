@@ -1,0 +1,213 @@
+"""What every view must do: the promises of `stator/ports/view.py`. Subclass it and say how to open the views."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+from stator.ports.view import Change, StoredItem, ViewReader, Views
+
+POSITION = LogPosition(
+    next_offset=Offset(7),
+    lanes={
+        LaneId(0): LaneState(Epoch(2), WriterId(2**64 - 1), Seq(3), 2**64 - 1),
+        LaneId(9): LaneState(source_offset=5),
+    },
+    timestamp_us=TimestampUs(1_700_000_000_000_000),
+    closed_us=TimestampUs(1_699_999_999_999_999),
+    digest=2**128 - 1,
+    items=2,
+    item_bytes=40,
+    definition=b'{"TableName":"T"}',
+)
+
+KEYS = st.binary(min_size=1, max_size=1_040) | st.builds(
+    lambda byte, length: bytes([byte]) * length,
+    st.sampled_from([0x00, 0xFF]),
+    st.integers(1, 1_040),
+)
+CHANGES = st.builds(
+    lambda key, image: Change(key, None if image is None else StoredItem(TimestampUs(len(image)), image)),
+    KEYS,
+    st.none() | st.binary(max_size=20),
+)
+
+
+def put(key: bytes, image: bytes = b"{}", timestamp_us: int = 1) -> Change:
+    """A change that stores an item."""
+    return Change(key, StoredItem(TimestampUs(timestamp_us), image))
+
+
+def at(offset: int) -> LogPosition:
+    """A position that differs from others in its offset only."""
+    return LogPosition(next_offset=Offset(offset))
+
+
+def contents(view: ViewReader) -> list[tuple[bytes, StoredItem]]:
+    """Everything in the view, in order."""
+    return list(view.scan(b"", None))
+
+
+class ViewContract(ABC):
+    """Each test gets an empty place for views."""
+
+    @abstractmethod
+    def open_views(self) -> Views:
+        """Open the place; after the last handle on it was closed, opened again, it holds what it held."""
+
+    @pytest.fixture
+    def views(self) -> Iterator[Views]:
+        views = self.open_views()
+        yield views
+        views.close()
+
+    def test_a_new_view_is_empty_at_offset_zero(self, views: Views) -> None:
+        view = views.open(1)
+        assert view.position == LogPosition()
+        assert contents(view) == []
+        assert view.get(b"k") is None
+
+    def test_an_applied_item_is_found_under_exactly_its_key(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"key", b'{"a":{"S":"x"}}', 5)], at(1))
+        assert view.get(b"key") == StoredItem(TimestampUs(5), b'{"a":{"S":"x"}}')
+        assert view.get(b"ke") is None
+        assert view.get(b"key\0") is None
+
+    def test_the_position_comes_back_as_given(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([], POSITION)
+        assert view.position == POSITION
+
+    def test_a_deleted_item_is_gone_and_deleting_an_absent_one_is_allowed(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"a"), put(b"b")], at(1))
+        view.apply([Change(b"a", None), Change(b"absent", None)], at(2))
+        assert [key for key, _ in contents(view)] == [b"b"]
+
+    def test_the_last_change_of_a_key_wins(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"a", b"1"), Change(b"a", None), put(b"a", b"2"), put(b"b"), Change(b"b", None)], at(1))
+        assert contents(view) == [(b"a", StoredItem(TimestampUs(1), b"2"))]
+
+    def test_views_of_different_logs_do_not_mix(self, views: Views) -> None:
+        views.open(1).apply([put(b"k", b"one")], at(1))
+        views.open(2).apply([put(b"k", b"two")], at(2))
+        item = views.open(1).get(b"k")
+        assert item is not None
+        assert item.image == b"one"
+        assert views.open(2).position == at(2)
+
+    def test_a_scan_has_an_inclusive_low_and_an_exclusive_high_end(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(bytes([byte])) for byte in range(1, 6)], at(1))
+        assert [key for key, _ in view.scan(b"\2", b"\4")] == [b"\2", b"\3"]
+        assert [key for key, _ in view.scan(b"\2", b"\4", reverse=True)] == [b"\3", b"\2"]
+        assert [key for key, _ in view.scan(b"\4", None)] == [b"\4", b"\5"]
+        assert [key for key, _ in view.scan(b"\4", None, reverse=True)] == [b"\5", b"\4"]
+        assert [key for key, _ in view.scan(b"\3\1", b"\x09")] == [b"\4", b"\5"]
+        assert [key for key, _ in view.scan(b"\0", b"\3\1", reverse=True)] == [b"\3", b"\2", b"\1"]
+
+    def test_an_empty_or_inverted_range_holds_nothing(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"b")], at(1))
+        for reverse in (False, True):
+            assert list(view.scan(b"b", b"b", reverse=reverse)) == []
+            assert list(view.scan(b"c", b"a", reverse=reverse)) == []
+            assert list(view.scan(b"c", None, reverse=reverse)) == []
+            assert list(view.scan(b"", b"", reverse=reverse)) == []
+
+    def test_a_view_can_be_changed_after_a_scan_was_closed_half_way(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"a"), put(b"b")], at(1))
+        with closing(view.scan(b"", None)) as scan:
+            assert next(scan)[0] == b"a"
+        view.apply([put(b"c")], at(2))
+        assert [key for key, _ in contents(view)] == [b"a", b"b", b"c"]
+
+    @settings(max_examples=60, deadline=None)
+    @given(batches=st.lists(st.lists(CHANGES, max_size=12), max_size=6), low=KEYS, high=st.none() | KEYS)
+    def test_a_view_is_a_sorted_map(self, batches: list[list[Change]], low: bytes, high: bytes | None) -> None:
+        views = self.open_views()
+        try:
+            views.drop(1)
+            view = views.open(1)
+            model: dict[bytes, StoredItem] = {}
+            for offset, batch in enumerate(batches):
+                view.apply(batch, at(offset))
+                for key, item in batch:
+                    if item is None:
+                        model.pop(key, None)
+                    else:
+                        model[key] = item
+                assert all(view.get(key) == model.get(key) for key, _ in batch)
+            expected = [(key, model[key]) for key in sorted(model) if low <= key and (high is None or key < high)]
+            assert contents(view) == sorted(model.items())
+            assert list(view.scan(low, high)) == expected
+            assert list(view.scan(low, high, reverse=True)) == expected[::-1]
+        finally:
+            views.close()
+
+    def test_items_and_position_survive_reopening(self) -> None:
+        views = self.open_views()
+        views.open(1).apply([put(b"a", b"kept")], POSITION)
+        views.close()
+        views = self.open_views()
+        view = views.open(1)
+        assert view.position == POSITION
+        assert contents(view) == [(b"a", StoredItem(TimestampUs(1), b"kept"))]
+        views.close()
+
+    def test_a_view_closed_by_itself_can_be_opened_again(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"a")], at(1))
+        view.close()
+        assert views.open(1).position == at(1)
+
+    def test_a_dropped_view_comes_back_empty_and_leaves_others_alone(self, views: Views) -> None:
+        views.open(1).apply([put(b"a")], at(1))
+        views.open(2).apply([put(b"a")], at(2))
+        views.drop(1)
+        views.drop(77)
+        assert views.open(1).position == LogPosition()
+        assert contents(views.open(1)) == []
+        assert views.open(2).position == at(2)
+
+    def test_installing_replaces_everything(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"old"), put(b"both", b"old")], at(3))
+        view.install(iter([put(b"new"), put(b"both", b"new")]), POSITION)
+        assert [(key, item.image) for key, item in contents(view)] == [(b"both", b"new"), (b"new", b"{}")]
+        assert view.position == POSITION
+
+    def test_a_large_install_is_complete_and_survives_reopening(self) -> None:
+        views = self.open_views()
+        views.open(1).install((put(b"%06d" % number, b"x" * 500) for number in range(20_000)), at(9))
+        views.close()
+        views = self.open_views()
+        assert sum(1 for _ in views.open(1).scan(b"", None)) == 20_000
+        assert views.open(1).position == at(9)
+        views.close()
+
+    def test_an_install_that_fails_half_way_leaves_an_empty_view_at_offset_zero(self, views: Views) -> None:
+        def cut_short() -> Iterator[Change]:
+            yield from (put(b"%06d" % number, b"x" * 500) for number in range(20_000))
+            raise ConnectionError
+
+        view = views.open(1)
+        view.apply([put(b"old")], at(3))
+        with pytest.raises(ConnectionError):
+            view.install(cut_short(), at(9))
+        assert view.position == LogPosition()
+        assert contents(view) == []
+
+    def test_a_position_with_thousands_of_lanes_is_kept(self, views: Views) -> None:
+        lanes = {LaneId(number): LaneState(Epoch(number), source_offset=number) for number in range(3_000)}
+        position = replace(POSITION, lanes=lanes)
+        views.open(1).apply([], position)
+        assert views.open(1).position == position
