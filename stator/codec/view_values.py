@@ -1,0 +1,110 @@
+"""What lies in a view: an item's version and image under its key, and the position the view stands at.
+
+    item       8 bytes timestamp_us, big-endian | canonical DynamoDB-JSON
+    position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
+               definition, base
+
+The image stays opaque so that a read splices it into its answer. Fields are only ever added at the end of the position;
+a change of meaning takes a new format number, and views of another format are rebuilt from the log.
+"""
+
+from struct import Struct
+
+import msgspec
+
+from stator.model.errors import DamagedDataError
+from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+
+FORMAT = 1
+
+_TIMESTAMP = Struct(">Q")
+_DIGEST_BYTES = 16
+
+
+class _Lane(msgspec.Struct, array_like=True, frozen=True):
+    lane: int
+    epoch: int
+    writer: int
+    seq: int
+    chain: int
+    source_offset: int
+
+
+class _Position(msgspec.Struct, array_like=True, frozen=True):
+    format: int
+    next_offset: int
+    lanes: list[_Lane]
+    timestamp_us: int
+    closed_us: int
+    digest: bytes
+    items: int
+    item_bytes: int
+    definition: bytes
+    base: str
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Position)
+
+
+def encode_item(timestamp_us: TimestampUs, image: bytes) -> bytes:
+    """The stored value of an item."""
+    return _TIMESTAMP.pack(timestamp_us) + image
+
+
+def decode_item(value: bytes) -> tuple[TimestampUs, bytes]:
+    """Version and image of a stored value. Raises DamagedDataError when it is too short to be one."""
+    if len(value) < _TIMESTAMP.size:
+        raise DamagedDataError(f"a stored item of {len(value)} bytes has no version")
+    return TimestampUs(_TIMESTAMP.unpack_from(value)[0]), value[_TIMESTAMP.size :]
+
+
+def encode_position(position: LogPosition) -> bytes:
+    """The stored form of a position."""
+    return _encoder.encode(
+        _Position(
+            format=FORMAT,
+            next_offset=position.next_offset,
+            lanes=[
+                _Lane(lane, state.epoch, state.writer, state.seq, state.chain, state.source_offset)
+                for lane, state in position.lanes.items()
+            ],
+            timestamp_us=position.timestamp_us,
+            closed_us=position.closed_us,
+            digest=position.digest.to_bytes(_DIGEST_BYTES, "big"),
+            items=position.items,
+            item_bytes=position.item_bytes,
+            definition=position.definition,
+            base=position.base,
+        ),
+    )
+
+
+def decode_position(data: bytes) -> LogPosition:
+    """The position that was stored. Raises DamagedDataError for anything else, also for another format."""
+    try:
+        stored = _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise DamagedDataError(f"a stored position does not decode: {error}") from error
+    if stored.format != FORMAT or len(stored.digest) != _DIGEST_BYTES:
+        raise DamagedDataError(f"a stored position has format {stored.format}, this version reads {FORMAT}")
+    return LogPosition(
+        next_offset=Offset(stored.next_offset),
+        lanes={
+            LaneId(lane.lane): LaneState(
+                Epoch(lane.epoch),
+                WriterId(lane.writer),
+                Seq(lane.seq),
+                lane.chain,
+                lane.source_offset,
+            )
+            for lane in stored.lanes
+        },
+        timestamp_us=TimestampUs(stored.timestamp_us),
+        closed_us=TimestampUs(stored.closed_us),
+        digest=int.from_bytes(stored.digest, "big"),
+        items=stored.items,
+        item_bytes=stored.item_bytes,
+        definition=stored.definition,
+        base=stored.base,
+    )

@@ -1,0 +1,57 @@
+"""A view written by any released version must still load, or be recognised as another format."""
+
+import pytest
+
+from stator.codec.view_values import decode_item, decode_position, encode_item, encode_position
+from stator.model.errors import DamagedDataError
+from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+
+ITEM = (TimestampUs(1_700_000_000_000_001), b'{"pk":{"S":"a"}}')
+ITEM_V1 = bytes.fromhex("00060a24181e40017b22706b223a7b2253223a2261227d7d")
+
+POSITION = LogPosition(
+    next_offset=Offset(1_000_000),
+    lanes={
+        LaneId(0): LaneState(Epoch(3), WriterId(2**64 - 1), Seq(12), 0x0123456789ABCDEF),
+        LaneId(17): LaneState(Epoch(1), WriterId(5), Seq(0), 9, 41),
+    },
+    timestamp_us=TimestampUs(1_700_000_000_000_001),
+    closed_us=TimestampUs(1_700_000_000_000_000),
+    digest=2**127 + 1,
+    items=2,
+    item_bytes=300,
+    definition=b"{}",
+    base="snapshots/00000001/0000000000000009.snap",
+)
+POSITION_V1 = bytes.fromhex(
+    "9a01ce000f424092960003cfffffffffffffffff0ccf0123456789abcdefff96110105000929cf00060a24181e4001cf0006"
+    "0a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f303030303030"
+    "30312f303030303030303030303030303030392e736e6170",
+)
+
+
+def test_version_1_items_still_load_and_are_written_the_same() -> None:
+    assert decode_item(ITEM_V1) == ITEM
+    assert encode_item(*ITEM) == ITEM_V1
+
+
+def test_version_1_positions_still_load_and_are_written_the_same() -> None:
+    assert decode_position(POSITION_V1) == POSITION
+    assert encode_position(POSITION) == POSITION_V1
+
+
+def test_another_format_is_recognised() -> None:
+    with pytest.raises(DamagedDataError, match="format 2"):
+        decode_position(POSITION_V1.replace(b"\x9a\x01", b"\x9a\x02", 1))
+
+
+@pytest.mark.parametrize("length", range(len(POSITION_V1)))
+def test_a_cut_position_is_damaged(length: int) -> None:
+    with pytest.raises(DamagedDataError):
+        decode_position(POSITION_V1[:length])
+
+
+@pytest.mark.parametrize("length", range(8))
+def test_an_item_without_a_version_is_damaged(length: int) -> None:
+    with pytest.raises(DamagedDataError):
+        decode_item(ITEM_V1[:length])
