@@ -56,7 +56,8 @@ Derived from the service models in botocore {version} (Apache-2.0, see NOTICE).
 # ruff: noqa: E501, RUF100 - one shape, one line
 # fmt: off
 
-from .request_types import Attribute, AttributeMap, Flag, Mapping, Number, Sequence, Structure, TableReference, Text
+from .request_collections import Mapping, Sequence, Structure
+from .request_values import Attribute, AttributeMap, Flag, Number, TableReference, Text
 
 '''
 

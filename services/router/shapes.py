@@ -5,7 +5,8 @@ Derived from the service models in botocore 1.44.5 (Apache-2.0, see NOTICE).
 # ruff: noqa: E501, RUF100 - one shape, one line
 # fmt: off
 
-from .request_types import Attribute, AttributeMap, Flag, Mapping, Number, Sequence, Structure, TableReference, Text
+from .request_collections import Mapping, Sequence, Structure
+from .request_values import Attribute, AttributeMap, Flag, Number, TableReference, Text
 
 _PartiQLStatement = Text(least=1, most=8192)
 _AttributeValue = Attribute()

@@ -10,7 +10,7 @@ import msgspec
 
 from stator.model.errors import SerializationError, UnknownOperationError, ValidationError
 
-from .request_types import Faults
+from .request_values import Faults
 from .shapes import OPERATIONS
 
 _decode = msgspec.json.Decoder().decode

@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from services.router.request_values import Faults
 from services.router.shapes import OPERATIONS
 from services.router.validation import validate
 from stator.model.errors import SerializationError, UnknownOperationError, ValidationError
@@ -306,3 +309,33 @@ def test_the_data_plane_asks_only_for_one_character() -> None:
 def test_attribute_values_are_left_to_the_model() -> None:
     odd = {"a": {"Z": 1}, "b": "not a value"}
     assert call("PutItem", {"TableName": "abc", "Item": odd})["Item"] == odd
+
+
+texts = st.sampled_from(["", "a", "abc", "a;", "HASH", "ALL", "x" * 300])
+pairs = st.lists(st.dictionaries(st.sampled_from(["AttributeName", "KeyType", "AttributeType"]), texts), max_size=3)
+actions = st.dictionaries(st.sampled_from(["TableName", "ConditionExpression"]), texts)
+requests = st.fixed_dictionaries(
+    {},
+    optional={
+        "TableName": texts,
+        "KeySchema": pairs,
+        "AttributeDefinitions": pairs,
+        "Limit": st.integers(-1, 1_000),
+        "ProvisionedThroughput": st.dictionaries(
+            st.sampled_from(["ReadCapacityUnits", "WriteCapacityUnits"]), st.integers(-1, 1)
+        ),
+        "AttributesToGet": st.lists(texts, max_size=2),
+        "ExpressionAttributeNames": st.dictionaries(texts, texts),
+        "TransactItems": st.lists(st.dictionaries(st.sampled_from(["Put", "Get", "Delete"]), actions), max_size=3),
+        "RequestItems": st.dictionaries(texts, st.just([{"PutRequest": {}}]) | st.just([])),
+    },
+)
+
+
+@given(st.sampled_from(["CreateTable", "Query", "TransactWriteItems", "BatchWriteItem"]), requests)
+def test_a_request_fits_exactly_when_it_has_no_faults(operation: str, parameters: dict[str, Any]) -> None:
+    shape = OPERATIONS[operation]
+    typed = shape.typed(parameters, nested=False)
+    found = Faults()
+    shape.faults(typed, "", found)
+    assert shape.fits(typed) == (not found.texts)

@@ -10,16 +10,16 @@ Source: texts recorded from AWS in dynalite's validations/index.js and test/help
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from stator.model.errors import SerializationError
 
 FAULTS_MAX = 10
 _SHOWN_CHARS_MAX = 1_024  # of a collection, in an error text
-_CLASS_PREFIX = "com.amazonaws.dynamodb.v20120810."
-_NOT_A_COLLECTION_HERE = "Start of structure or map found where not expected"
-_BAD_FIELD = "Unexpected field type"
-_BAD_CAST = (
+CLASS_PREFIX = "com.amazonaws.dynamodb.v20120810."
+NOT_A_COLLECTION_HERE = "Start of structure or map found where not expected"
+BAD_FIELD = "Unexpected field type"
+BAD_CAST = (
     "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class java.lang.Class "
     "(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of "
     "loader 'bootstrap')"
@@ -70,7 +70,7 @@ class Kind(Protocol):
         ...
 
 
-class _Leaf:
+class Leaf:
     """A value without parts."""
 
     constrained = False
@@ -87,7 +87,7 @@ class _Leaf:
             found.add(value, path, rule)
 
 
-class Text(_Leaf):
+class Text(Leaf):
     """A string. `least` and `most` count characters; `pattern` must match all of it."""
 
     java_name = "java.lang.String"
@@ -100,7 +100,7 @@ class Text(_Leaf):
         self._pattern = re.compile(pattern) if pattern else None
         self._values = frozenset(values)
         self._pattern_rule = f"Member must satisfy regular expression pattern: {pattern}"
-        self._least_rule, self._most_rule = _length_rules(least, most)
+        self._least_rule, self._most_rule = length_rules(least, most)
         self._values_rule = f"Member must satisfy enum value set: [{', '.join(values)}]"
         rules = [self._most_rule] * (most is not None) + [self._least_rule] * (least > 0)
         rules += [self._pattern_rule] * (pattern is not None) + [self._values_rule] * bool(values)
@@ -157,7 +157,7 @@ def table_name(reference: str) -> str:
     return reference
 
 
-class Number(_Leaf):
+class Number(Leaf):
     """A JSON number; `java_type` is Integer, Long, Double or Date (seconds)."""
 
     def __init__(self, java_type: str, *, least: int | None = None, most: int | None = None) -> None:
@@ -180,7 +180,7 @@ class Number(_Leaf):
             yield f"Member must have value less than or equal to {self._most}"
 
 
-class Flag(_Leaf):
+class Flag(Leaf):
     """A boolean; AWS's parser also takes some words for one."""
 
     java_name = "java.lang.Boolean"
@@ -197,188 +197,51 @@ class Flag(_Leaf):
         raise SerializationError(_misfit(value, "Boolean", self.java_name))
 
 
-class Attribute(_Leaf):
+class Attribute(Leaf):
     """An attribute value: an object, of which nothing more is known here."""
 
-    java_name = _CLASS_PREFIX + "AttributeValue"
+    java_name = CLASS_PREFIX + "AttributeValue"
 
     def typed(self, value: Any, *, nested: bool) -> Any:
-        return value if isinstance(value, dict) else _no_structure(value, self.java_name, nested=nested)
+        return value if isinstance(value, dict) else no_structure(value, self.java_name, nested=nested)
 
 
-class AttributeMap(_Leaf):
+class AttributeMap(Leaf):
     """An item or key: a map whose values `stator.model.attributes` reads."""
 
     java_name = f"java.util.Map<java.lang.String, {Attribute.java_name}>"
 
     def typed(self, value: Any, *, nested: bool) -> Any:
-        return value if isinstance(value, dict) else _no_map(value, self.java_name, nested=nested)
+        return value if isinstance(value, dict) else no_map(value, self.java_name, nested=nested)
 
 
-class Sequence:
-    """A list of one kind."""
-
-    def __init__(self, element: Kind, *, least: int = 0, most: int | None = None) -> None:
-        self.java_name = f"java.util.List<{element.java_name}>"
-        self._element = element
-        self._least = least
-        self._most = sys.maxsize if most is None else most
-        self._least_rule, self._most_rule = _length_rules(least, most)
-        self.rules = (self._most_rule,) * (most is not None) + (self._least_rule,) * (least > 0)
-        self.constrained = bool(self.rules) or element.constrained
-
-    def typed(self, value: Any, *, nested: bool) -> Any:
-        if not isinstance(value, list):
-            if isinstance(value, dict):
-                raise SerializationError(_NOT_A_COLLECTION_HERE)
-            raise SerializationError(_BAD_CAST if nested else _BAD_FIELD)
-        typed = self._element.typed
-        return [typed(part, nested=True) for part in value if part is not None]
-
-    def fits(self, value: Any) -> bool:
-        if not self._least <= len(value) <= self._most:
-            return False
-        return not self._element.constrained or all(map(self._element.fits, value))
-
-    def broken(self, value: Any) -> Iterable[str]:
-        if len(value) < self._least:
-            yield self._least_rule
-        if len(value) > self._most:
-            yield self._most_rule
-
-    def faults(self, value: Any, path: str, found: Faults) -> None:
-        for rule in self.broken(value):
-            found.add(value, path, rule)
-        self.part_faults(value, path, found)
-
-    def part_faults(self, value: Any, path: str, found: Faults) -> None:
-        """What the elements break, apart from the list's own length."""
-        element = self._element
-        if not element.constrained:
-            return
-        if element.rules and any(any(element.broken(part)) for part in value):
-            found.add(value, path, f"Member must satisfy constraint: [{', '.join(element.rules)}]")
-        if not isinstance(element, _Leaf):
-            for index, part in enumerate(value, 1):
-                element.faults(part, f"{path}.{index}.member", found)
-
-
-class Mapping:
-    """A map from strings to one kind."""
-
-    rules: tuple[str, ...] = ()
-
-    def __init__(self, key: Text, value: Kind, *, least: int = 0, most: int | None = None) -> None:
-        self.java_name = f"java.util.Map<java.lang.String, {value.java_name}>"
-        self._key = key
-        self._value = value
-        self._least = least
-        self._most = sys.maxsize if most is None else most
-        self._least_rule, self._most_rule = _length_rules(least, most)
-        self.constrained = least > 0 or most is not None or key.constrained or value.constrained
-
-    def typed(self, value: Any, *, nested: bool) -> Any:
-        if not isinstance(value, dict):
-            return _no_map(value, self.java_name, nested=nested)
-        key, typed = self._key.typed, self._value.typed
-        return {key(name, nested=True): typed(part, nested=True) for name, part in value.items() if part is not None}
-
-    def fits(self, value: Any) -> bool:
-        if not self._least <= len(value) <= self._most:
-            return False
-        if self._key.constrained and not all(map(self._key.fits, value)):
-            return False
-        return not self._value.constrained or all(map(self._value.fits, value.values()))
-
-    def broken(self, value: Any) -> Iterable[str]:
-        if len(value) < self._least:
-            yield self._least_rule
-        if len(value) > self._most:
-            yield self._most_rule
-
-    def faults(self, value: Any, path: str, found: Faults) -> None:
-        for rule in self.broken(value):
-            found.add(value, path, rule)
-        if self._key.constrained and not all(map(self._key.fits, value)):
-            found.add(value, path, f"Map keys must satisfy constraint: [{', '.join(self._key.rules)}]")
-        kind = self._value
-        if not kind.constrained:
-            return
-        if kind.rules and any(any(kind.broken(part)) for part in value.values()):
-            found.add(value, path, f"Map value must satisfy constraint: [{', '.join(kind.rules)}]")
-        for name, part in value.items():
-            if isinstance(kind, Sequence):
-                kind.part_faults(part, f"{path}.{name}.member", found)
-            elif not isinstance(kind, _Leaf):
-                kind.faults(part, f"{path}.{name}.member", found)
-
-
-class Structure:
-    """Named members. What is not a member is dropped, as is null."""
-
-    rules: tuple[str, ...] = ()
-
-    def __init__(self, name: str, members: dict[str, Kind], *, required: tuple[str, ...] = ()) -> None:
-        self.java_name = _CLASS_PREFIX + name
-        self._required = frozenset(required)
-        self._typed = {member: kind.typed for member, kind in members.items()}
-        self._checked = [
-            (member, member[0].lower() + member[1:], kind, member in required)
-            for member, kind in members.items()
-            if kind.constrained or member in required
-        ]
-        self._fitting = [
-            (member, kind.fits if kind.constrained else None, member in required)
-            for member, _, kind, _ in self._checked
-        ]
-        self.constrained = bool(self._checked)
-
-    def requires(self, member: str) -> bool:
-        """Whether a value without this member is a fault."""
-        return member in self._required
-
-    def typed(self, value: Any, *, nested: bool) -> Any:
-        if not isinstance(value, dict):
-            return _no_structure(value, self.java_name, nested=nested)
-        known = self._typed
-        return {
-            name: known[name](part, nested=False) for name, part in value.items() if part is not None and name in known
-        }
-
-    def fits(self, value: Any) -> bool:
-        for name, fits, required in self._fitting:
-            part = value.get(name)
-            if part is None:
-                if required:
-                    return False
-            elif fits is not None and not fits(part):
-                return False
-        return True
-
-    def broken(self, value: Any) -> Iterable[str]:  # noqa: ARG002 - a structure has no rules of its own
-        return ()
-
-    def faults(self, value: Any, path: str, found: Faults) -> None:
-        for name, shown, kind, required in self._checked:
-            part = value.get(name)
-            if part is not None:
-                kind.faults(part, f"{path}.{shown}" if path else shown, found)
-            elif required:
-                found.add(None, f"{path}.{shown}" if path else shown, "Member must not be null")
-
-
-def _length_rules(least: int, most: int | None) -> tuple[str, str]:
+def length_rules(least: int, most: int | None) -> tuple[str, str]:
+    """The two sentences about a length."""
     return (
         f"Member must have length greater than or equal to {least}",
         f"Member must have length less than or equal to {most}",
     )
 
 
+def no_map(value: Any, java_name: str, *, nested: bool) -> NoReturn:
+    """Refuse what is no map."""
+    if isinstance(value, list):
+        raise SerializationError(f"Unrecognized collection type {java_name}")
+    raise SerializationError(BAD_CAST if nested else BAD_FIELD)
+
+
+def no_structure(value: Any, java_name: str, *, nested: bool) -> NoReturn:
+    """Refuse what is no structure."""
+    if isinstance(value, list):
+        raise SerializationError(f"Unrecognized collection type class {java_name}")
+    raise SerializationError("Unexpected value type in payload" if nested else BAD_FIELD)
+
+
 def _misfit(value: Any, short_name: str, java_name: str) -> str:
     if isinstance(value, list):
         return f"Unrecognized collection type class {java_name}"
     if isinstance(value, dict):
-        return _NOT_A_COLLECTION_HERE
+        return NOT_A_COLLECTION_HERE
     if isinstance(value, bool):
         read = "TRUE_VALUE" if value else "FALSE_VALUE"
     elif isinstance(value, str):
@@ -386,18 +249,6 @@ def _misfit(value: Any, short_name: str, java_name: str) -> str:
     else:
         read = "NUMBER_VALUE" if isinstance(value, int) else "DECIMAL_VALUE"
     return f"{read} cannot be converted to {short_name}"
-
-
-def _no_map(value: Any, java_name: str, *, nested: bool) -> Any:
-    if isinstance(value, list):
-        raise SerializationError(f"Unrecognized collection type {java_name}")
-    raise SerializationError(_BAD_CAST if nested else _BAD_FIELD)
-
-
-def _no_structure(value: Any, java_name: str, *, nested: bool) -> Any:
-    if isinstance(value, list):
-        raise SerializationError(f"Unrecognized collection type class {java_name}")
-    raise SerializationError("Unexpected value type in payload" if nested else _BAD_FIELD)
 
 
 def _shown(value: Any) -> str:
