@@ -95,7 +95,7 @@ def broker_specs(directory: Path, ports: list[int], controller_ports: list[int])
                 name=f"kafka-{node}",
                 argv=(*command, "kafka.Kafka", str(properties)),
                 environment={},
-                listens=(f"127.0.0.1:{port}",),
+                answers_at=(f"127.0.0.1:{port}",),
                 tier=0,
                 stop_s=10,
             )

@@ -4,7 +4,6 @@ Used as a library by the tests of failures (NativeCluster), so that chaos runs a
 """
 
 import argparse
-import http.client
 import sys
 import time
 from collections.abc import Mapping
@@ -75,17 +74,7 @@ class NativeCluster(SupervisedProcesses):
 
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Wait until the API answers `GET /` with 200."""
-        self._until(self._api_answers, f"no API on port {self.ports.api}", timeout_s)
-
-    def _api_answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports.api, timeout=2)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        self.wait_serving(timeout_s, "router-1")
 
 
 def _service_specs(directory: Path, ports: Ports, services: Mapping[str, int]) -> list[ProcessSpec]:
@@ -110,7 +99,7 @@ def _service_specs(directory: Path, ports: Ports, services: Mapping[str, int]) -
                 "STATOR_LISTEN": listen[name],
                 "STATOR_DATA": str(directory / "data" / name),
             },
-            listens=(listen[name],),
+            answers_at=(f"http://127.0.0.1:{ports.api}/" if service == "router" else listen[name],),
             tier=1,
             stop_s=10,
         )

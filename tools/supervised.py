@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.supervisor import ProcessSpec, accepts_connections
+from tools.supervisor import ProcessSpec, accepts_connections, serves
 
 ROOT = Path(__file__).resolve().parents[1]
 POLL_S = 0.02
@@ -38,7 +38,8 @@ class SupervisedProcesses:
         """Start the daemon; with `leash` it ends with this process, without it outlives it."""
         if self.is_running():
             raise ServersUnavailable(f"already running: {self.directory} (make cluster-down stops it)")
-        for address in (address for spec in self.specs for address in spec.listens):
+        self._end_leftovers()
+        for address in (address for spec in self.specs for address in spec.answers_at):
             if accepts_connections(address):
                 raise ServersUnavailable(f"{address} is taken by another program")
         for folder in ("pids", "hold", "logs", "data"):
@@ -57,11 +58,11 @@ class SupervisedProcesses:
 
     def stop(self) -> None:
         """Stop everything and wait for it; harmless when nothing runs."""
-        if not self.is_running():
-            return
-        os.kill(int((self.directory / "supervisor.lock").read_text()), signal.SIGTERM)
-        patience_s = CHANGE_S + sum({spec.tier: spec.stop_s for spec in self.specs}.values())
-        self._until(lambda: not self.is_running(), "the supervisor did not stop", patience_s)
+        if self.is_running():
+            os.kill(int((self.directory / "supervisor.lock").read_text()), signal.SIGTERM)
+            patience_s = CHANGE_S + sum({spec.tier: spec.stop_s for spec in self.specs}.values())
+            self._until(lambda: not self.is_running(), "the supervisor did not stop", patience_s)
+        self._end_leftovers()
         if self._daemon:
             self._daemon.communicate(timeout=CHANGE_S)
 
@@ -102,10 +103,25 @@ class SupervisedProcesses:
         (self.directory / "hold" / name).unlink(missing_ok=True)
         self._until(lambda: self.pid(name) is not None, f"{name} did not start")
 
-    def wait_listening(self, timeout_s: float, *names: str) -> None:
-        """Wait until the named processes (all without names) accept connections."""
-        addresses = [address for spec in self.specs if not names or spec.name in names for address in spec.listens]
-        self._until(lambda: all(map(accepts_connections, addresses)), f"no answer on {addresses}", timeout_s)
+    def wait_serving(self, timeout_s: float, *names: str) -> None:
+        """Wait until the named processes (all without names) are ready for work."""
+        addresses = [address for spec in self.specs if not names or spec.name in names for address in spec.answers_at]
+        self._until(lambda: all(map(serves, addresses)), f"no answer from {' '.join(addresses)}", timeout_s)
+
+    def _end_leftovers(self) -> None:
+        """End children of a daemon that was killed itself; their ports are needed.
+
+        A pid may belong to somebody else by now, so only a process with the command line we would start is touched.
+        """
+        left = {}
+        for spec in self.specs:
+            pid = self.pid(spec.name)
+            if pid is not None and _command_of(pid).endswith(" ".join(spec.argv[1:])):
+                os.kill(pid, signal.SIGKILL)
+                left[spec.name] = pid
+        self._until(lambda: not any(map(_command_of, left.values())), f"what ran before did not die: {left}")
+        for spec in self.specs:
+            (self.directory / "pids" / f"{spec.name}.pid").unlink(missing_ok=True)
 
     def _until(self, condition: Callable[[], bool], complaint: str, timeout_s: float = CHANGE_S) -> None:
         deadline = time.monotonic() + timeout_s
@@ -113,3 +129,11 @@ class SupervisedProcesses:
             if time.monotonic() > deadline:
                 raise ServersUnavailable(f"{complaint} within {timeout_s:.0f} s; see {self.directory / 'logs'}")
             time.sleep(POLL_S)
+
+
+def _command_of(pid: int) -> str:
+    """Return the command line of a process, empty when it is gone."""
+    listing = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return listing.stdout.strip()

@@ -14,6 +14,7 @@ however that run ended.
 """
 
 import fcntl
+import http.client
 import json
 import os
 import select
@@ -26,24 +27,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO, Self
+from urllib.parse import urlsplit
 
 POLL_S = 0.05
 RESTART_PAUSE_S = 1.0  # between two starts of one process: a crash loop stays below the promised 2 s and spares the CPU
-LEFTOVER_S = 5.0
+ANSWER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
     """One process to keep alive.
 
-    `environment` is added to the daemon's own. Processes of a tier start once every address that lower tiers listen on
-    ("host:port") accepts connections, and are stopped before those; `stop_s` is the time between SIGTERM and SIGKILL.
+    `environment` is added to the daemon's own. `answers_at` says how to see that it serves: "host:port" accepts
+    connections, "http://host:port/path" answers 200. Processes of a tier start once all lower tiers serve, and are
+    stopped before those; `stop_s` is the time between SIGTERM and SIGKILL.
     """
 
     name: str
     argv: tuple[str, ...]
     environment: dict[str, str]
-    listens: tuple[str, ...]
+    answers_at: tuple[str, ...]
     tier: int
     stop_s: float
 
@@ -51,7 +54,7 @@ class ProcessSpec:
     def load_all(cls, directory: Path) -> list[Self]:
         """Read what `save_all` wrote."""
         rows = json.loads((directory / "processes.json").read_text())
-        return [cls(**{**row, "argv": tuple(row["argv"]), "listens": tuple(row["listens"])}) for row in rows]
+        return [cls(**{**row, "argv": tuple(row["argv"]), "answers_at": tuple(row["answers_at"])}) for row in rows]
 
     @staticmethod
     def save_all(directory: Path, specs: "list[ProcessSpec]") -> None:
@@ -60,13 +63,35 @@ class ProcessSpec:
 
 
 def accepts_connections(address: str) -> bool:
-    """Whether something listens on `address` ("host:port") now."""
-    host, _, port = address.rpartition(":")
+    """Whether something listens at `address` now, serving or not."""
+    _, host, port = _parts(address)
     try:
-        socket.create_connection((host, int(port)), timeout=1).close()
+        socket.create_connection((host, port), timeout=ANSWER_S).close()
     except OSError:
         return False
     return True
+
+
+def serves(address: str) -> bool:
+    """Whether the process behind `address` is ready for work."""
+    path, host, port = _parts(address)
+    if not path:
+        return accepts_connections(address)
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _parts(address: str) -> tuple[str, str, int]:
+    url = urlsplit(address if "://" in address else f"//{address}")
+    if url.hostname is None or url.port is None:
+        raise ValueError(f"neither host:port nor http://host:port/path: {address}")
+    return url.path, url.hostname, url.port
 
 
 class Supervisor:
@@ -109,7 +134,7 @@ class Supervisor:
             return False
         if spec.tier not in self._tiers_up:
             below = [low for low in self._specs if low.tier < spec.tier and not self._is_held(low.name)]
-            if not all(accepts_connections(address) for low in below for address in low.listens):
+            if not all(serves(address) for low in below for address in low.answers_at):
                 return False
             self._tiers_up.add(spec.tier)
         return True
@@ -141,30 +166,6 @@ class Supervisor:
         return self._directory / "pids" / f"{name}.pid"
 
 
-def end_leftovers(directory: Path, specs: list[ProcessSpec]) -> None:
-    """End children of an earlier daemon that was killed itself; their ports are needed.
-
-    A pid may belong to somebody else by now, so only a process whose command line is the one we would start is touched.
-    """
-    for spec in specs:
-        pid_file = directory / "pids" / f"{spec.name}.pid"
-        if not pid_file.exists():
-            continue
-        pid = pid_file.read_text().strip()
-        deadline = time.monotonic() + LEFTOVER_S
-        while _command_of(pid).endswith(" ".join(spec.argv[1:])) and time.monotonic() < deadline:
-            os.kill(int(pid), signal.SIGKILL)
-            time.sleep(POLL_S)
-        pid_file.unlink()
-
-
-def _command_of(pid: str) -> str:
-    listing = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", pid], capture_output=True, text=True, check=False
-    )  # prints nothing for a pid that is gone
-    return listing.stdout.strip()
-
-
 def run(directory: Path, leash: IO[str] | None) -> None:
     """Supervise until SIGTERM, SIGINT or the end of `leash`."""
     stopping = False
@@ -181,7 +182,6 @@ def run(directory: Path, leash: IO[str] | None) -> None:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        end_leftovers(directory, specs)
         supervisor = Supervisor(directory, specs)
         while not stopping:
             supervisor.step()
