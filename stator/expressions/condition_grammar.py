@@ -27,7 +27,6 @@ from stator.expressions.cursor import Cursor, Refusal
 
 CHOICES_MAX = 100
 
-_KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN"})
 _FUNCTIONS = frozenset(
     {"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size"}
 )
@@ -37,7 +36,7 @@ _OPERAND_FUNCTION = "size"
 
 def read_condition(text: str, parameter: str) -> Condition:
     """Parse a condition. Raises ValidationError with AWS's text, naming `parameter`."""
-    grammar = _Grammar(Cursor(text, parameter, keywords=_KEYWORDS, functions=_FUNCTIONS))
+    grammar = _Grammar(Cursor(text, parameter, _FUNCTIONS))
     return grammar.condition()
 
 

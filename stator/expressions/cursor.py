@@ -17,6 +17,8 @@ _T = TypeVar("_T")
 
 EXPRESSION_BYTES_MAX = 4_096
 OPERATORS_MAX = 300
+KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN", "SET", "REMOVE", "ADD", "DELETE"})
+"""Words that are keywords in every kind of expression, and so never names."""
 PATH_STEPS_MAX = 32
 INDEX_MAX = 2**31 - 1
 NESTING_MAX = 100
@@ -35,10 +37,9 @@ class Refusal(IntEnum):
 class Cursor:
     """Position in one expression's text. `parameter` is the request member that holds it, which errors name."""
 
-    def __init__(self, text: str, parameter: str, *, keywords: frozenset[str], functions: frozenset[str]) -> None:
+    def __init__(self, text: str, parameter: str, functions: frozenset[str] = frozenset()) -> None:
         self.parameter = parameter
         self._text = text
-        self._keywords = keywords
         self._functions = functions
         if not text:
             raise self.error("The expression can not be empty;")
@@ -61,9 +62,9 @@ class Cursor:
 
     def syntax_error(self) -> ValidationError:
         """The error for the token ahead, which AWS shows between its neighbours."""
-        before = self._tokens[max(self._position - 1, 0)]
+        start = self._tokens[self._position - 1].start if self._position else 0
         after = self._tokens[min(self._position + 1, len(self._tokens) - 1)]
-        near = self._text[before.start : after.end]
+        near = self._text[start : after.end]
         return self.error(f'Syntax error; token: "{self.ahead.text}", near: "{near}"')
 
     def refuse(self, refusal: Refusal, reason: str) -> None:
@@ -105,7 +106,7 @@ class Cursor:
     def keyword_ahead(self) -> str | None:
         """The keyword that is next, in capitals; keywords ignore case."""
         word = self.ahead.text.upper() if self.ahead.kind == "word" else ""
-        return word if word in self._keywords else None
+        return word if word in KEYWORDS else None
 
     def accept_keyword(self, keyword: str) -> bool:
         """Pass a keyword if it is next."""

@@ -18,7 +18,7 @@ from stator.model.item import Item
 @lru_cache(maxsize=PARSED_MAX)
 def parse_projection(text: str, parameter: str = "ProjectionExpression") -> Projection:
     """Parse a projection expression. Raises ValidationError with AWS's text, naming `parameter`."""
-    cursor = Cursor(text, parameter, keywords=frozenset(), functions=frozenset())
+    cursor = Cursor(text, parameter)
     paths = cursor.separated(cursor.path)
     return Projection(parameter, paths, cursor.finish())
 

@@ -9,7 +9,6 @@ from typing import Literal, cast
 from stator.expressions.ast import Action, Add, Arithmetic, Call, Delete, Operand, Remove, SetTo, Update
 from stator.expressions.cursor import Cursor, Refusal
 
-_KEYWORDS = frozenset({"SET", "REMOVE", "ADD", "DELETE"})
 _FUNCTIONS = frozenset({"if_not_exists", "list_append"})
 _CONDITION_FUNCTIONS = frozenset(
     {"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size"}
@@ -18,8 +17,7 @@ _CONDITION_FUNCTIONS = frozenset(
 
 def read_update(text: str, parameter: str) -> Update:
     """Parse an update expression. Raises ValidationError with AWS's text, naming `parameter`."""
-    cursor = Cursor(text, parameter, keywords=_KEYWORDS, functions=_FUNCTIONS | _CONDITION_FUNCTIONS)
-    return _Grammar(cursor).update()
+    return _Grammar(Cursor(text, parameter, _FUNCTIONS | _CONDITION_FUNCTIONS)).update()
 
 
 class _Grammar:
@@ -38,7 +36,7 @@ class _Grammar:
         seen: set[str] = set()
         while True:
             section = cursor.keyword_ahead()
-            if section is None:
+            if section not in elements:
                 if not seen:
                     raise cursor.syntax_error()
                 return Update(cursor.parameter, tuple(actions), cursor.finish())

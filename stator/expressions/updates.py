@@ -7,7 +7,7 @@ Source: AWS developer guide, "Update expressions"; order of effects as DynamoDB 
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stator.expressions.ast import Action, Add, Arithmetic, Call, Delete, Operand, Path, Remove, SetTo, Update, ValueRef
 from stator.expressions.conditions import PARSED_MAX
@@ -15,15 +15,11 @@ from stator.expressions.paths import PathTree, ResolvedPath, read, resolve, tree
 from stator.expressions.projections import pick
 from stator.expressions.update_grammar import read_update
 from stator.model import numbers
-from stator.model.attributes import AttributeValue, check_nesting, kind_of, nesting_of
+from stator.model.attributes import AttributeValue, check_nesting, nesting_of
 from stator.model.errors import ValidationError
 from stator.model.item import Item
 
 Paths = tuple[ResolvedPath, ...]
-
-_WRONG_TYPE = "An operand in the update expression has an incorrect data type"
-_NO_SUCH_PATH = "The document path provided in the update expression is invalid for update"
-_NO_SUCH_ATTRIBUTE = "The provided expression refers to an attribute that does not exist in the item"
 
 
 class UpdateResult(NamedTuple):
@@ -49,7 +45,10 @@ def apply_update(
     """
     paths = tuple(resolve(action.path, names) for action in update.actions)
     scope = _Scope(item, names, values)
-    effects = [(path, _Effect(scope.outcome(action, path))) for action, path in zip(update.actions, paths, strict=True)]
+    effects = []
+    for action, path in zip(update.actions, paths, strict=True):
+        _check_parent(item, path)
+        effects.append((path, _Effect(scope.outcome(action, path))))
     return UpdateResult(_changed_map(item, tree_of(effects)), paths)
 
 
@@ -88,11 +87,8 @@ class _Scope:
     def _result(self, value: Operand | Arithmetic) -> AttributeValue:
         if not isinstance(value, Arithmetic):
             return self._value(value)
-        left, right = self._value(value.left), self._value(value.right)
-        if "N" not in left or "N" not in right:
-            raise ValidationError(_WRONG_TYPE)
         combine = numbers.add if value.operator == "+" else numbers.subtract
-        return {"N": combine(left["N"], right["N"])}
+        return {"N": combine(self._content(value.left, "N"), self._content(value.right, "N"))}
 
     def _value(self, operand: Operand) -> AttributeValue:
         match operand:
@@ -101,86 +97,89 @@ class _Scope:
             case Path():
                 found = self._found(operand)
                 if found is None:
-                    raise ValidationError(_NO_SUCH_ATTRIBUTE)
+                    raise ValidationError(
+                        "The provided expression refers to an attribute that does not exist in the item"
+                    )
                 return found
             case Call(function="list_append", arguments=(first, second)):
-                left, right = self._value(first), self._value(second)
-                if "L" not in left or "L" not in right:
-                    raise ValidationError(_WRONG_TYPE)
-                return {"L": [*left["L"], *right["L"]]}
+                return {"L": [*self._content(first, "L"), *self._content(second, "L")]}
             case Call(arguments=(Path() as path, fallback)):  # if_not_exists, the only other function
                 found = self._found(path)
                 return self._value(fallback) if found is None else found
             case Call():
                 raise AssertionError(operand)  # `update_checks` lets no other operands through
 
+    def _content(self, operand: Operand, kind: str) -> Any:
+        return _content(self._value(operand), kind)
+
     def _found(self, path: Path) -> AttributeValue | None:
         return read(self._item, resolve(path, self._names))
+
+
+def _content(value: AttributeValue, kind: str) -> Any:
+    if kind not in value:
+        raise ValidationError("An operand in the update expression has an incorrect data type")
+    return value[kind]
 
 
 def _added(old: AttributeValue | None, value: AttributeValue) -> AttributeValue:
     if old is None:
         return value
     kind, content = next(iter(value.items()))
-    if kind not in old:
-        raise ValidationError(_WRONG_TYPE)
+    before = _content(old, kind)
     if kind == "N":
-        return {"N": numbers.add(old["N"], content)}
-    present = set(old[kind])
-    return {kind: [*old[kind], *(member for member in content if member not in present)]}
+        return {"N": numbers.add(before, content)}
+    present = set(before)
+    return {kind: [*before, *(member for member in content if member not in present)]}
 
 
 def _deleted(old: AttributeValue | None, value: AttributeValue) -> AttributeValue | None:
     if old is None:
         return None
     kind, content = next(iter(value.items()))
-    if kind not in old:
-        raise ValidationError(_WRONG_TYPE)
     unwanted = set(content)
-    left = [member for member in old[kind] if member not in unwanted]
+    left = [member for member in _content(old, kind) if member not in unwanted]
     return {kind: left} if left else None  # there are no empty sets
 
 
 # --- all effects at once -------------------------------------------------------------------------------------
 
 
-def _changed(value: AttributeValue, tree: PathTree) -> AttributeValue:
-    into_map = isinstance(next(iter(tree)), str)
-    match kind_of(value):
-        case "M" if into_map:
-            return {"M": _changed_map(value["M"], tree)}
-        case "L" if not into_map:
-            return {"L": _changed_list(value["L"], tree)}
-        case _:
-            raise ValidationError(_NO_SUCH_PATH)
+def _check_parent(item: Item, path: ResolvedPath) -> None:
+    """A path must end in a map or list that is there, though what it ends on need not be."""
+    if len(path) > 1:
+        parent = read(item, path[:-1])
+        if parent is None or ("M" if isinstance(path[-1], str) else "L") not in parent:
+            raise ValidationError("The document path provided in the update expression is invalid for update")
+
+
+def _changed(value: AttributeValue, change: _Effect | PathTree) -> AttributeValue | None:
+    if isinstance(change, _Effect):
+        return change.value
+    if "M" in value:
+        return {"M": _changed_map(value["M"], change)}
+    return {"L": _changed_list(value["L"], change)}
 
 
 def _changed_map(members: Item, tree: PathTree) -> Item:
     result = dict(members)
-    for name, change in tree.items():
-        assert isinstance(name, str), "one tree level holds names or indexes, never both"
-        if not isinstance(change, _Effect):
-            if name not in members:
-                raise ValidationError(_NO_SUCH_PATH)
-            result[name] = _changed(members[name], change)
-        elif change.value is not None:
-            result[name] = change.value
-        else:
+    for step, change in tree.items():
+        name = str(step)
+        value = _changed(members.get(name, {}), change)
+        if value is None:
             result.pop(name, None)
+        else:
+            result[name] = value
     return result
 
 
 def _changed_list(elements: list[AttributeValue], tree: PathTree) -> list[AttributeValue]:
     """Indexes beyond the end append, in their order, with no gaps; removals close up last."""
     result: list[AttributeValue | None] = list(elements)
-    for index, change in sorted(tree.items()):
-        assert isinstance(index, int), "one tree level holds names or indexes, never both"
-        if not isinstance(change, _Effect):
-            if index >= len(elements):
-                raise ValidationError(_NO_SUCH_PATH)
+    for step, change in sorted(tree.items()):
+        index = int(step)
+        if index < len(elements):
             result[index] = _changed(elements[index], change)
-        elif index < len(elements):
-            result[index] = change.value
         else:
-            result.append(change.value)
+            result.append(_changed({}, change))
     return [element for element in result if element is not None]
