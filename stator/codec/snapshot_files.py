@@ -10,13 +10,15 @@ own sha256 covers everything.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
 
 from stator.codec.framed_files import FramedFileBuilder, open_framed_file
 from stator.codec.manifests import seal, unseal
 from stator.model.errors import DamagedDataError
-from stator.model.positions import LaneId, LaneState, LogPosition, Offset, TimestampUs
+from stator.model.positions import LogPosition, TimestampUs
 
 _MAGIC = b"SSNP"
 _ROW = struct.Struct(">IQI")
@@ -50,26 +52,9 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _StoredPosition:
-    """A LogPosition in JSON, whose numbers end at 64 bits: the digest is text."""
-
-    next_offset: Offset
-    lanes: dict[LaneId, LaneState]
-    timestamp_us: TimestampUs
-    closed_us: TimestampUs
-    digest: str
-    items: int
-    item_bytes: int
-    definition: bytes
-    base: str = ""
-
-
-assert {field.name for field in fields(LogPosition)} == {field.name for field in fields(_StoredPosition)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _StoredSnapshot:
-    position: _StoredPosition
+    position: dict[str, Any]
+    """The fields of LogPosition; the digest as text, because JSON's numbers end at 64 bits."""
     parts: tuple[SnapshotPart, ...]
 
 
@@ -85,20 +70,20 @@ def digest_text(digest: int) -> str:
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
     """The snapshot object's bytes."""
-    plain = {field.name: getattr(snapshot.position, field.name) for field in fields(LogPosition)}
-    position = _StoredPosition(**(plain | {"digest": digest_text(snapshot.position.digest)}))
+    position: dict[str, Any] = msgspec.to_builtins(snapshot.position, str_keys=True)
+    position["digest"] = digest_text(snapshot.position.digest)
     return seal(_StoredSnapshot(position=position, parts=snapshot.parts))
 
 
 def decode_snapshot(name: str, data: bytes) -> Snapshot:
     """What a snapshot object says. Raises DamagedDataError, which says `name`."""
     stored = unseal(name, data, _StoredSnapshot)
-    plain = {field.name: getattr(stored.position, field.name) for field in fields(LogPosition)}
     try:
-        digest = int(stored.position.digest, 16)
-    except ValueError as error:
-        raise DamagedDataError(f"{name}: digest {stored.position.digest!r} is not hexadecimal") from error
-    return Snapshot(position=LogPosition(**(plain | {"digest": digest})), parts=stored.parts)
+        digest = int(stored.position["digest"], 16)
+        position = msgspec.convert(stored.position | {"digest": digest}, LogPosition, str_keys=True)
+    except (KeyError, ValueError, TypeError) as error:
+        raise DamagedDataError(f"{name}: position does not decode: {error}") from error
+    return Snapshot(position=position, parts=stored.parts)
 
 
 class SnapshotPartBuilder:

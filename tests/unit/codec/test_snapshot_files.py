@@ -1,5 +1,6 @@
 import pytest
 
+from stator.codec.manifests import seal
 from stator.codec.snapshot_files import (
     Snapshot,
     SnapshotPart,
@@ -75,3 +76,9 @@ def test_a_segment_is_not_taken_for_a_part() -> None:
     data = part_of(ROWS).replace(b"SSNP", b"SSEG", 1)
     with pytest.raises(DamagedDataError, match="checksum"):
         list(snapshot_part_rows("a.part", data))
+
+
+@pytest.mark.parametrize("position", [{}, {"digest": "xyz"}, {"digest": 5}, {"digest": "00", "items": "many"}])
+def test_a_sealed_listing_without_a_position_is_damage(position: dict[str, object]) -> None:
+    with pytest.raises(DamagedDataError, match=r"a\.snap: position"):
+        decode_snapshot("a.snap", seal({"position": position, "parts": []}))

@@ -1,0 +1,156 @@
+"""Snapshots between a view and the archive: written from a view that stands still, loaded into one that starts.
+
+Both directions add the items' digests up again and compare: a view that has drifted from its log is not archived, and a
+snapshot that lost an item is not served. Work is cut into short turns of the loop.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from stator.codec.snapshot_files import (
+    Snapshot,
+    SnapshotPart,
+    SnapshotPartBuilder,
+    SnapshotRow,
+    decode_snapshot,
+    digest_text,
+    encode_snapshot,
+    snapshot_part_rows,
+)
+from stator.model.archive import SnapshotEntry
+from stator.model.errors import DamagedDataError
+from stator.model.positions import LogPosition
+from stator.model.records import Base
+from stator.ports.archive import Archive
+from stator.ports.clock import Clock
+from stator.ports.view import Change, StoredItem, ViewWriter
+from stator.rules.evolve import digest_after
+from stator.runtime.archived_objects import fetch_verified, store_verified
+
+ITEMS_PER_TURN = 256
+"""Items handled before other tasks get a turn: some milliseconds, a view's write and the digest included."""
+
+PART_BYTES = 32 * 1024 * 1024
+"""About how long a part is: what writing or loading a snapshot holds in memory."""
+
+Advance = Callable[[int], None]
+"""Told how many more items or messages are done."""
+
+Placed = Callable[[LogPosition], LogPosition]
+"""Where a view shall stand that was filled from a snapshot, given where the snapshot stood."""
+
+
+class Snapshots:
+    """Writes and loads snapshots of one archive."""
+
+    def __init__(self, archive: Archive, clock: Clock, part_bytes: int = PART_BYTES) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._part_bytes = part_bytes
+
+    async def write(self, name: str, rows: Iterable[tuple[bytes, StoredItem]], position: LogPosition) -> SnapshotEntry:
+        """Archive all items of a view, `rows` in key order, as they stand at `position`.
+
+        `name` ends in ".snap". The snapshot object comes last: a crash leaves parts that nothing names. The same view
+        gives the same objects. Raises DamagedDataError when the items do not add up to the position; OSError as the
+        archive does.
+        """
+        totals = _Totals()
+        parts: list[SnapshotPart] = []
+        part = SnapshotPartBuilder()
+        remaining = iter(rows)
+        while turn := list(islice(remaining, ITEMS_PER_TURN)):
+            for key, item in turn:
+                part.add(SnapshotRow(key, item.timestamp_us, item.image))
+                totals.add(key, item.image)
+                if part.size_bytes >= self._part_bytes:
+                    parts.append(await self._store_part(name, len(parts), part))
+                    part = SnapshotPartBuilder()
+            await self._clock.sleep(0)
+        if part.items:
+            parts.append(await self._store_part(name, len(parts), part))
+        totals.check(name, position)
+        listing = encode_snapshot(Snapshot(position=position, parts=tuple(parts)))
+        return SnapshotEntry(
+            name=name,
+            next_offset=position.next_offset,
+            timestamp_us=position.timestamp_us,
+            sha256=await store_verified(self._archive, name, listing),
+            digest=digest_text(position.digest),
+            items=position.items,
+        )
+
+    async def load(
+        self,
+        name: str,
+        sha256: str,
+        view: ViewWriter,
+        *,
+        placed: Placed = lambda position: position,
+        advance: Advance = lambda _: None,
+    ) -> LogPosition:
+        """Replace all that a view holds by a snapshot, and leave the view at `placed(position of the snapshot)`.
+
+        Until the last item is in, the view stands at offset 0 but is not empty: whoever finds a view at offset 0 clears
+        it (`install` of nothing) before folding. Raises DamagedDataError, and OSError as the archive and the view do.
+        """
+        snapshot = decode_snapshot(name, await fetch_verified(self._archive, name, sha256))
+        view.install((), LogPosition())
+        totals = _Totals()
+        for part in snapshot.parts:
+            rows = snapshot_part_rows(part.name, await fetch_verified(self._archive, part.name, part.sha256))
+            while changes := list(_changes(islice(rows, ITEMS_PER_TURN), totals)):
+                view.apply(changes, LogPosition())
+                advance(len(changes))
+                await self._clock.sleep(0)
+        totals.check(name, snapshot.position)
+        position = placed(snapshot.position)
+        view.apply((), position)
+        return position
+
+    async def install_base(self, base: Base, view: ViewWriter, position: LogPosition) -> None:
+        """Fill a view from the snapshot that a Base record names; it then stands at `position`, totals completed.
+
+        Raises DamagedDataError when the snapshot is not the one announced, and what `load` raises.
+        """
+        after = await self.load(
+            base.snapshot_object,
+            base.sha256.hex(),
+            view,
+            placed=lambda taken: replace(position, digest=taken.digest, items=taken.items, item_bytes=taken.item_bytes),
+        )
+        if after.digest != base.digest:
+            raise DamagedDataError(f"{base.snapshot_object}: has not the digest that the Base record announces")
+
+    async def _store_part(self, name: str, number: int, part: SnapshotPartBuilder) -> SnapshotPart:
+        part_name = f"{name.removesuffix('.snap')}/{number:06d}.part"
+        data = part.finish()
+        sha256 = await store_verified(self._archive, part_name, data)
+        return SnapshotPart(name=part_name, sha256=sha256, size_bytes=len(data), items=part.items)
+
+
+@dataclass(slots=True)
+class _Totals:
+    """What the items seen so far add up to."""
+
+    digest: int = 0
+    items: int = 0
+
+    def add(self, key: bytes, image: bytes) -> None:
+        self.digest = digest_after(self.digest, key, None, image)
+        self.items += 1
+
+    def check(self, name: str, position: LogPosition) -> None:
+        """Raise DamagedDataError unless they are what the position says."""
+        if (self.digest, self.items) != (position.digest, position.items):
+            raise DamagedDataError(
+                f"{name}: {self.items} items with digest {digest_text(self.digest)},"
+                f" but its position says {position.items} with {digest_text(position.digest)}",
+            )
+
+
+def _changes(rows: Iterable[SnapshotRow], totals: _Totals) -> Iterator[Change]:
+    for row in rows:
+        totals.add(row.key, row.image)
+        yield Change(row.key, StoredItem(row.timestamp_us, row.image))
