@@ -119,7 +119,8 @@ def main() -> int:
     started_at = time.monotonic()
     try:
         if options.command == "down":
-            SupervisedProcesses(directory, ProcessSpec.load_all(directory)).stop()
+            if directory.exists():
+                SupervisedProcesses(directory, ProcessSpec.load_all(directory)).stop()
             return 0
         cluster = NativeCluster(directory, Ports(options.base_port, options.port))
         cluster.start(leash=False)
