@@ -45,6 +45,8 @@ class SupervisedProcesses:
         for folder in ("pids", "hold", "logs", "data"):
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
         ProcessSpec.save_all(self.directory, self.specs)
+        lock_file = self.directory / "supervisor.lock"
+        lock_file.write_text("")  # an earlier daemon's pid may belong to somebody else by now
         with (self.directory / "logs" / "supervisor.log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 [sys.executable, "-m", "tools.supervisor", str(self.directory), *(["--leash"] if leash else [])],
@@ -54,7 +56,7 @@ class SupervisedProcesses:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for us; we stop the children in order
             )
-        self._until(self.is_running, "the supervisor did not start")
+        self._until(lambda: self.is_running() and bool(lock_file.read_text()), "the supervisor did not start")
 
     def stop(self) -> None:
         """Stop everything and wait for it; harmless when nothing runs."""

@@ -32,6 +32,7 @@ from urllib.parse import urlsplit
 POLL_S = 0.05
 RESTART_PAUSE_S = 1.0  # between two starts of one process: a crash loop stays below the promised 2 s and spares the CPU
 ANSWER_S = 1.0
+LOCK_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,7 @@ def run(directory: Path, leash: IO[str] | None) -> None:
     signal.signal(signal.SIGINT, stop)
     specs = ProcessSpec.load_all(directory)
     with (directory / "supervisor.lock").open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock)
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -190,6 +191,18 @@ def run(directory: Path, leash: IO[str] | None) -> None:
             elif select.select([leash], [], [], POLL_S)[0]:
                 break
         supervisor.stop()
+
+
+def _take(lock: IO[str]) -> None:
+    """Lock for life, or end. Whoever asks if we run holds the lock for a moment, so one refusal proves nothing."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(POLL_S)
+        else:
+            return
+    sys.exit(f"another supervisor holds {lock.name}")
 
 
 if __name__ == "__main__":
