@@ -5,12 +5,12 @@ The archiver runs R1 and R2 so that a log that was rewritten is noticed before t
 
 from collections.abc import Mapping
 
-from stator.codec.log_records import decode_envelope
+from stator.codec.log_records import decode_base, decode_envelope
 from stator.codec.record_times import record_times
 from stator.codec.segment_files import SegmentBuilder, SegmentFooter
 from stator.model.errors import DamagedDataError
-from stator.model.positions import OWN_LANE, Epoch, LaneId, LaneState, LogId, Offset
-from stator.model.records import LogMessage
+from stator.model.positions import OWN_LANE, Epoch, LaneId, LaneState, LogId, Offset, TimestampUs
+from stator.model.records import Kind, LogMessage
 from stator.rules.acceptance import accept
 
 
@@ -19,6 +19,8 @@ class AcceptedStretch:
 
     def __init__(self, log_id: LogId, first_offset: Offset, lanes: Mapping[LaneId, LaneState]) -> None:
         self.lanes = dict(lanes)
+        self.begins_us = TimestampUs(0)
+        """The instant of a Base record among the messages; 0 for none."""
         self._log_id = log_id
         self._segment = SegmentBuilder(log_id, first_offset, lanes)
 
@@ -56,6 +58,8 @@ class AcceptedStretch:
         if lane is not None:
             self.lanes[record.lane] = lane
             self._segment.cover(*record_times(record))
+            if record.kind is Kind.BASE:
+                self.begins_us = decode_base(record).timestamp_us
 
     def finish(self) -> tuple[SegmentFooter, bytes]:
         """The segment's footer and bytes."""

@@ -151,7 +151,12 @@ class SegmentShipper:
         if stored.next_offset > self._head.next_offset:
             _log.warning("shipped_elsewhere", log_id=self._log_id, archived_until=stored.next_offset)
             return False
-        head = replace(self._head, segments=(*self._head.segments, entry), lanes=dict(self._stretch.lanes))
+        head = replace(
+            self._head,
+            segments=(*self._head.segments, entry),
+            lanes=dict(self._stretch.lanes),
+            begins_us=self._stretch.begins_us or self._head.begins_us,
+        )
         await persist(
             self._clock,
             "segments head",

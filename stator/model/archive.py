@@ -37,6 +37,8 @@ class SegmentsHead:
     log_id: LogId
     segments: tuple[SegmentEntry, ...] = ()
     lanes: dict[LaneId, LaneState] = field(default_factory=dict)
+    begins_us: TimestampUs = TimestampUs(0)
+    """The instant of the Base record that history begins with; 0 when it begins with nothing, or was not archived yet."""
 
     @property
     def next_offset(self) -> Offset:

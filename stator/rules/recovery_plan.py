@@ -3,7 +3,7 @@
 The state at T is *all effects with timestamp <= T*, not a prefix of the log: a transaction's commit may carry a smaller
 timestamp than the records around it. Hence three rules. A snapshot serves only if its greatest timestamp is <= T. The
 log is read up to where it is closed: no later record may carry a timestamp <= T. A segment is skipped only if its least
-timestamp is > T, and never the first, which may hold the Base that history begins with.
+timestamp is > T.
 """
 
 from dataclasses import dataclass
@@ -51,6 +51,8 @@ def plan_recovery(
     """Plan the way to a moment, given both heads and the first offset that the log still has."""
     if moment.closed_us < moment.timestamp_us:
         return Refusal(f"the log is closed up to {moment.closed_us}, before the instant wanted, {moment.timestamp_us}")
+    if moment.timestamp_us < segments.begins_us:
+        return Refusal(f"history begins at {segments.begins_us}, after the instant wanted, {moment.timestamp_us}")
     snapshot = _latest_snapshot(snapshots, moment)
     start = Offset(0) if snapshot is None else snapshot.next_offset
     kept_from = segments.segments[0].first_offset if segments.segments else log_start
@@ -66,7 +68,7 @@ def plan_recovery(
             for segment in segments.segments
             if segment.last_offset >= start
             and segment.first_offset < moment.until
-            and (segment.timestamp_us_min <= moment.timestamp_us or segment.first_offset == 0)
+            and segment.timestamp_us_min <= moment.timestamp_us
         ),
         tail_start=tail_start,
         until=moment.until,

@@ -69,7 +69,12 @@ class Deployment:
                 sha256=await store_verified(self.archive, name, data),
                 size_bytes=len(data),
             )
-            head = replace(head, segments=(*head.segments, entry), lanes=stretch.lanes)
+            head = replace(
+                head,
+                segments=(*head.segments, entry),
+                lanes=stretch.lanes,
+                begins_us=stretch.begins_us or head.begins_us,
+            )
         await self.archive.put(segments_head_name(LOG), encode_segments_head(head))
         return head
 
@@ -128,6 +133,7 @@ async def check_random_case(seed: int) -> None:
             totals.item_bytes,
         )
         assert position.timestamp_us <= timestamp_us
+        assert position.next_offset <= until
 
 
 @pytest.mark.parametrize("block", range(8))
@@ -150,9 +156,10 @@ def test_an_instant_before_a_table_began_with_a_base_is_refused() -> None:
         deployment, base = await begun_with_base()
         with pytest.raises(InvalidRestoreTimeError, match="history begins at"):
             await deployment.state_at(base.timestamp_us - 1)
-        await deployment.archive_segments([2, deployment.history.end])
-        with pytest.raises(InvalidRestoreTimeError, match="history begins at"):
-            await deployment.state_at(base.timestamp_us - 1)
+        for cuts in ([2], [2, 3], [3, 10], [1, int(deployment.history.end)]):
+            await deployment.archive_segments(cuts)
+            with pytest.raises(InvalidRestoreTimeError, match="history begins at"):
+                await deployment.state_at(base.timestamp_us - 1)
 
     asyncio.run(run())
 
