@@ -23,8 +23,8 @@ import fastavro
 
 from stator.codec.schemas import Schema, load_schema, schema_by_fingerprint
 from stator.model.errors import DamagedDataError
-from stator.model.positions import Epoch, LaneId, LogId, Offset, Seq, TimestampUs, WriterId
-from stator.model.records import Base, Effect, Envelope, IndexBatch, IndexRow, Kind
+from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
+from stator.model.records import Base, Effect, Envelope, IndexBatch, IndexRow, Kind, SourcePosition
 
 _HEAD = struct.Struct(">2sBBQQQQQQQQI")
 _CRC = struct.Struct(">I")
@@ -186,26 +186,45 @@ def decode_claim(record: Envelope) -> str:
 def encode_index_batch(batch: IndexBatch) -> bytes:
     """Payload of an INDEX record."""
     rows = [{"key": row.key, "image": row.image, "timestamp_us": row.timestamp_us} for row in batch.rows]
-    return _encode(INDEX_ROWS, {"source_offset": batch.source_offset, "last": batch.last, "rows": rows})
+    return _encode(INDEX_ROWS, {**_source_fields(batch.source), "last": batch.last, "rows": rows})
 
 
 def decode_index_batch(record: Envelope) -> IndexBatch:
     """Rows to put and delete, and how far into the source that brings the lane."""
     datum = _decode(record, INDEX_ROWS)
     return IndexBatch(
-        source_offset=Offset(datum["source_offset"]),
+        source=_source_position(datum),
         last=datum["last"],
         rows=tuple(IndexRow(**row) for row in datum["rows"]),
     )
 
 
-def encode_progress(source_offset: Offset) -> bytes:
+def encode_progress(source: SourcePosition) -> bytes:
     """Payload of a PROGRESS record."""
-    return _encode(PROGRESS, {"source_offset": source_offset})
+    return _encode(PROGRESS, _source_fields(source))
 
 
-def decode_progress(record: Envelope) -> Offset:
-    """The source offset up to which the lane has nothing to do."""
-    return Offset(_decode(record, PROGRESS)["source_offset"])
+def decode_progress(record: Envelope) -> SourcePosition:
+    """How far into the source the lane has nothing to do."""
+    return _source_position(_decode(record, PROGRESS))
 
 
+def _source_fields(source: SourcePosition) -> dict[str, Any]:
+    # Avro's long is signed; a writer and a chain use all 64 bits.
+    return {
+        "source_offset": source.offset,
+        "source_epoch": source.lane.epoch,
+        "source_writer": source.lane.writer.to_bytes(8, "big"),
+        "source_seq": source.lane.seq,
+        "source_chain": source.lane.chain.to_bytes(8, "big"),
+    }
+
+
+def _source_position(datum: dict[str, Any]) -> SourcePosition:
+    lane = LaneState(
+        epoch=Epoch(datum["source_epoch"]),
+        writer=WriterId(int.from_bytes(datum["source_writer"], "big")),
+        seq=Seq(datum["source_seq"]),
+        chain=int.from_bytes(datum["source_chain"], "big"),
+    )
+    return SourcePosition(Offset(datum["source_offset"]), lane)

@@ -4,10 +4,10 @@ The envelope is enough for acceptance and chain checks (R1, R2); a reader that d
 tell which records count. Bytes are `codec/log_records.py`'s business.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
-from stator.model.positions import Epoch, LaneId, LogId, Offset, Seq, TimestampUs, WriterId
+from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
 
 
 class Kind(IntEnum):
@@ -90,13 +90,24 @@ class IndexRow:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexBatch:
-    """What one stretch of the source log does to one index partition.
+class SourcePosition:
+    """How far an index lane has come in its source: everything up to and including `offset` is done.
 
-    `last` is False while more batches for the same `source_offset` follow (a Base is backfilled in many);
+    `lane` is R1's state of the source behind that offset: a worker reads on from there and needs nothing before it.
+    """
+
+    offset: Offset = Offset(-1)
+    lane: LaneState = field(default_factory=LaneState)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexBatch:
+    """What one record of the source log does to one index partition.
+
+    `last` is False while more batches for the same source offset follow (a Base is backfilled in many);
     the lane's high-water mark moves only on the last one.
     """
 
-    source_offset: Offset
+    source: SourcePosition
     last: bool
     rows: tuple[IndexRow, ...]
