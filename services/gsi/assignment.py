@@ -1,0 +1,84 @@
+"""Which sources a process works on: it starts and stops them as the catalog and the assignment change.
+
+An assignment is a hint (protocol R12): two processes that both believe to have a source fence each other, and the lanes
+stay right.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from stator.model.positions import LogId
+from stator.model.tables import Table
+from stator.ports.clock import Clock
+from stator.ports.identity import IdSource
+from stator.ports.log import Log
+from stator.runtime.catalog import Catalog
+from stator.runtime.lifecycle import Tasks
+
+from .base_items import BaseItems
+from .index_log import IndexLogs
+from .source import IndexedSource, ReadSource
+
+
+class IndexedSources:
+    """The sources this process works on. `read` opens a source log."""
+
+    def __init__(
+        self,
+        node: str,
+        log: Log,
+        catalog: Catalog,
+        clock: Clock,
+        ids: IdSource,
+        tasks: Tasks,
+        base_items: BaseItems,
+        read: ReadSource,
+    ) -> None:
+        self._node = node
+        self._log = log
+        self._catalog = catalog
+        self._clock = clock
+        self._ids = ids
+        self._tasks = tasks
+        self._base_items = base_items
+        self._read = read
+        self._index_logs = IndexLogs(log, clock, ids, tasks)
+        self._running: dict[LogId, tuple[IndexedSource, asyncio.Task[None]]] = {}
+
+    def running(self) -> dict[LogId, IndexedSource]:
+        """Those that are at work, by their log."""
+        return {log_id: source for log_id, (source, _) in self._running.items()}
+
+    def indexed(self) -> dict[LogId, Table]:
+        """All source logs of the deployment that have indexes, and their tables."""
+        return {
+            part.log_id: entry.table
+            for entry in self._catalog.tables.values()
+            if entry.table.indexes and entry.table.status != "DELETING"
+            for part in entry.table.partitions
+        }
+
+    def assign(self, mine: Callable[[LogId], bool]) -> None:
+        """Work on exactly those indexed sources for which `mine` holds."""
+        wanted = {log_id: table for log_id, table in self.indexed().items() if mine(log_id)}
+        for log_id, (source, task) in list(self._running.items()):
+            if log_id not in wanted or wanted[log_id].indexes != source.table.indexes:
+                task.cancel()
+                del self._running[log_id]
+        for log_id, table in wanted.items():
+            if log_id not in self._running:
+                self._start(table, log_id)
+
+    def _start(self, table: Table, log_id: LogId) -> None:
+        source = IndexedSource(
+            self._node,
+            table,
+            log_id,
+            self._read,
+            self._base_items,
+            self._index_logs,
+            self._log,
+            self._clock,
+            self._ids,
+        )
+        self._running[log_id] = (source, self._tasks.spawn(f"index-source-{log_id}", source.run()))
