@@ -15,7 +15,7 @@ import structlog
 from stator.codec.manifests import encode_segments_head
 from stator.codec.segment_files import SegmentFooter
 from stator.model.archive import SegmentEntry, SegmentsHead, segment_name, segments_head_name
-from stator.model.errors import LogError
+from stator.model.errors import DamagedDataError, LogError
 from stator.model.positions import LogId, Offset
 from stator.model.records import LogMessage
 from stator.ports.archive import Archive
@@ -147,27 +147,35 @@ class SegmentShipper:
         name = segment_name(self._log_id, footer.first_offset, footer.last_offset, self._stretch.epoch)
         sha256 = await persist(self._clock, name, lambda: store_verified(self._archive, name, data))
         entry = _entry(name, footer, sha256, len(data))
-        stored = await persist(self._clock, "segments head", self._load_head)
-        if stored.next_offset > self._head.next_offset:
-            _log.warning("shipped_elsewhere", log_id=self._log_id, archived_until=stored.next_offset)
-            return False
         head = replace(
             self._head,
             segments=(*self._head.segments, entry),
             lanes=dict(self._stretch.lanes),
             begins_us=self._stretch.begins_us or self._head.begins_us,
         )
-        await persist(
-            self._clock,
-            "segments head",
-            lambda: store_verified(self._archive, segments_head_name(self._log_id), encode_segments_head(head)),
-        )
+        if not await persist(self._clock, "segments head", lambda: self._store_head(head)):
+            return False
         self._head = head
         self._stretch = AcceptedStretch(self._log_id, head.next_offset, head.lanes)
         _log.info(
             "segment_shipped", log_id=self._log_id, first_offset=entry.first_offset, last_offset=entry.last_offset
         )
         self._release()
+        return True
+
+    async def _store_head(self, head: SegmentsHead) -> bool:
+        """Make `head` the stored one; False, and it stays, when the stored one is of another shipper and longer."""
+        try:
+            stored = await self._load_head()
+        except DamagedDataError as error:  # what it should say is known here, so this mends it
+            _log.error("segments_head_mended", log_id=self._log_id, reason=error.message)
+        else:
+            if stored == head:  # an earlier attempt, whose success was not heard of
+                return True
+            if stored.next_offset > self._head.next_offset:
+                _log.warning("shipped_elsewhere", log_id=self._log_id, archived_until=stored.next_offset)
+                return False
+        await store_verified(self._archive, segments_head_name(self._log_id), encode_segments_head(head))
         return True
 
     async def _load_head(self) -> SegmentsHead:
