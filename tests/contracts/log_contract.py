@@ -180,17 +180,31 @@ class LogContract(ABC):
 
         self.run(scenario)
 
-    def test_a_long_backlog_comes_in_bounded_pieces(self) -> None:
+    @pytest.mark.parametrize("opened_first", [True, False])
+    def test_a_long_backlog_comes_in_bounded_pieces(self, *, opened_first: bool) -> None:
         megabyte = bytes(1 << 20)
 
         async def scenario(log: Log) -> None:
             async with self.with_log(log) as log_id:
+                early = log.read(log_id, Offset(0))
                 await offsets_of(log, log_id, [megabyte] * 24)
-                reader = log.read(log_id, Offset(0))
+                reader = early if opened_first else log.read(log_id, Offset(0))
                 pieces = []
                 while sum(pieces) < 24:
                     pieces.append(len(await reader.read()))
                 assert max(pieces) < 24
+                early.close()
+                reader.close()
+
+        self.run(scenario)
+
+    def test_a_reader_that_is_behind_when_messages_arrive_gets_all_in_order(self) -> None:
+        async def scenario(log: Log) -> None:
+            async with self.with_log(log) as log_id:
+                await offsets_of(log, log_id, [b"old"] * 5)
+                reader = log.read(log_id, Offset(0))
+                await offsets_of(log, log_id, [b"new"] * 3)
+                assert [message.offset for message in await read_exactly(reader, 8)] == list(range(8))
                 reader.close()
 
         self.run(scenario)

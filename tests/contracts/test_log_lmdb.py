@@ -4,6 +4,7 @@ import resource
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from stator.adapters.log_lmdb import LmdbLog
 from stator.adapters.log_lmdb_store import LmdbLogStore
+from stator.adapters.log_lmdb_writer import Change
 from stator.model.errors import LogError, StartupError
 from stator.model.positions import LogId, Offset
 from stator.ports.log import Log
@@ -157,6 +159,40 @@ def test_a_reader_at_the_tail_is_handed_the_very_bytes(tmp_path: Path) -> None:
         await appended(log, ONE, data)
         [message] = await waiting
         assert message.data is data
+
+    run(tmp_path, scenario)
+
+
+def test_a_reader_that_overtakes_the_reports_sees_nothing_twice(tmp_path: Path) -> None:
+    async def scenario(log: LmdbLog) -> None:
+        await log.create([ONE])
+        reported = appended(log, ONE, b"a")
+        while log._store.end(ONE) == 0:  # holds up the loop, so that the commit is there and its report is not
+            time.sleep(0.001)
+        assert not reported.done()
+        reader = log.read(ONE, Offset(0))
+        assert [message.offset for message in await reader.read()] == [0]
+        await appended(log, ONE, b"b")
+        assert [message.offset for message in await reader.read()] == [1]
+
+    run(tmp_path, scenario)
+
+
+def test_what_is_queued_when_the_log_closes_is_committed(tmp_path: Path) -> None:
+    async def scenario(log: LmdbLog) -> None:
+        await log.create([ONE])
+        gate = threading.Event()
+        held_up = asyncio.get_running_loop().create_future()
+        log._writer.submit(Change(lambda _txn: gate.wait(10), held_up))
+        outcomes = [appended(log, ONE, b"x") for _ in range(3)]
+        closing = asyncio.ensure_future(log.close())
+        async with asyncio.timeout(10):
+            while log._writer._queue.qsize() < 4:  # three appends and the end of the queue
+                await asyncio.sleep(0.001)
+        gate.set()
+        async with asyncio.timeout(10):
+            await closing
+            assert await asyncio.gather(*outcomes) == [(0, None), (1, None), (2, None)]
 
     run(tmp_path, scenario)
 
