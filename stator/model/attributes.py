@@ -29,8 +29,7 @@ ORDERED = frozenset({"S", "N", "B"})
 _CONTAINER_BYTES = 3
 _INVALID = "One or more parameter values were invalid: "
 _NESTED_TOO_DEEP = (
-    "Nesting Levels have exceeded supported limits: "
-    "Attributes in the item have nested levels beyond supported limit"
+    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
 )
 _WIRE_VALUE = "com.amazonaws.dynamodb.v20120810.AttributeValue"
 
