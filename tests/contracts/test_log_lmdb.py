@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from pathlib import Path
 from typing import Any
 
+import lmdb
 import pytest
 
 from stator.adapters.log_lmdb import LmdbLog
@@ -168,7 +169,7 @@ def test_a_reader_that_overtakes_the_reports_sees_nothing_twice(tmp_path: Path) 
         await log.create([ONE])
         reported = appended(log, ONE, b"a")
         while log._store.end(ONE) == 0:  # holds up the loop, so that the commit is there and its report is not
-            time.sleep(0.001)
+            pass
         assert not reported.done()
         reader = log.read(ONE, Offset(0))
         assert [message.offset for message in await reader.read()] == [0]
@@ -180,18 +181,16 @@ def test_a_reader_that_overtakes_the_reports_sees_nothing_twice(tmp_path: Path) 
 
 def test_what_is_queued_when_the_log_closes_is_committed(tmp_path: Path) -> None:
     async def scenario(log: LmdbLog) -> None:
+        def hold_up(_txn: lmdb.Transaction) -> None:
+            deadline = time.monotonic() + 10
+            while log._writer._queue.qsize() < 4 and time.monotonic() < deadline:
+                time.sleep(0.001)
+
         await log.create([ONE])
-        gate = threading.Event()
-        held_up = asyncio.get_running_loop().create_future()
-        log._writer.submit(Change(lambda _txn: gate.wait(10), held_up))
+        log._writer.submit(Change(hold_up, asyncio.get_running_loop().create_future()))
         outcomes = [appended(log, ONE, b"x") for _ in range(3)]
-        closing = asyncio.ensure_future(log.close())
-        async with asyncio.timeout(10):
-            while log._writer._queue.qsize() < 4:  # three appends and the end of the queue
-                await asyncio.sleep(0.001)
-        gate.set()
-        async with asyncio.timeout(10):
-            await closing
+        async with asyncio.timeout(20):
+            await log.close()  # the fourth in the queue is its end
             assert await asyncio.gather(*outcomes) == [(0, None), (1, None), (2, None)]
 
     run(tmp_path, scenario)
