@@ -8,6 +8,7 @@ holds keys of 1,978 bytes, enough for every stored key as it is (docs/decisions/
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
@@ -83,6 +84,15 @@ class LmdbView:
                 rows = _down(cursor, low, high) if reverse else _up(cursor, low, high)
                 for key, value in rows:
                     yield key, StoredItem(*decode_item(value))
+        except lmdb.Error as error:
+            raise translated(error) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:
+        """See `ViewReader.snapshot`."""
+        try:
+            with self._env.begin(db=self._items) as txn, txn.cursor() as cursor:
+                yield self._position, ((key, StoredItem(*decode_item(value))) for key, value in _up(cursor, b"", None))
         except lmdb.Error as error:
             raise translated(error) from error
 

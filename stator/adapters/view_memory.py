@@ -6,7 +6,8 @@ on purpose.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sortedcontainers import SortedDict
@@ -44,6 +45,11 @@ class MemoryView:
         keys: Any = self._items.irange(low, high, inclusive=(True, False), reverse=reverse)
         for key in keys:
             yield key, self._items[key]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:
+        """See `ViewReader.snapshot`."""
+        yield self._position, iter(list(self._items.items()))
 
     def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
         """See `ViewWriter.apply`."""

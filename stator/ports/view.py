@@ -5,6 +5,7 @@ without saying at which position the view then stands: that is what makes replay
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from stator.model.positions import LogPosition, TimestampUs
@@ -41,6 +42,14 @@ class ViewReader(Protocol):
 
         Keys compare as unsigned bytes. Close the iterator (or exhaust it) before the loop does anything else: it holds a
         read transaction.
+        """
+        ...
+
+    def snapshot(self) -> AbstractContextManager[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:
+        """The position now, and all items in key order as they are now, unmoved by what is applied meanwhile.
+
+        Unlike a scan it may be read over many turns of the loop. Not for ever: while it is open, a view on disk cannot
+        use the space again that changes set free.
         """
         ...
 

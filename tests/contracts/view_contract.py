@@ -74,6 +74,32 @@ class ViewContract(ABC):
         assert contents(view) == []
         assert view.get(b"k") is None
 
+    def test_a_snapshot_stands_still_while_the_view_moves_on(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"a", b"1"), put(b"b", b"2"), put(b"c", b"3")], at(3))
+        with view.snapshot() as (position, items):
+            assert next(items) == (b"a", StoredItem(TimestampUs(1), b"1"))
+            view.apply([put(b"a", b"9"), Change(b"b", None), put(b"d", b"4")], at(4))
+            assert list(items) == [(b"b", StoredItem(TimestampUs(1), b"2")), (b"c", StoredItem(TimestampUs(1), b"3"))]
+            assert position == at(3)
+        assert view.position == at(4)
+        assert [key for key, _ in contents(view)] == [b"a", b"c", b"d"]
+
+    def test_a_snapshot_is_of_the_moment_it_was_taken_not_of_the_first_read(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"a")], at(1))
+        with view.snapshot() as (position, items):
+            view.apply([put(b"b")], at(2))
+            assert (position, [key for key, _ in items]) == (at(1), [b"a"])
+
+    def test_a_snapshot_given_up_half_way_leaves_the_view_usable(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"a"), put(b"b")], at(1))
+        with view.snapshot() as (_, items):
+            next(items)
+        view.apply([Change(b"a", None)], at(2))
+        assert [key for key, _ in contents(view)] == [b"b"]
+
     def test_an_applied_item_is_found_under_exactly_its_key(self, views: Views) -> None:
         view = views.open(1)
         view.apply([put(b"key", b'{"a":{"S":"x"}}', 5)], at(1))
