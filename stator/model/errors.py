@@ -96,6 +96,10 @@ class ConditionalCheckFailedError(RequestError):
         super().__init__("The conditional request failed")
         self.item = item
 
+    def extra_fields(self) -> dict[str, Any]:
+        """The item, as JSON bytes that go into the answer as they are."""
+        return {} if self.item is None else {"Item": self.item}
+
 
 class RetryableError(DomainError):
     """Try again; SDKs do so by themselves on 5xx."""

@@ -80,6 +80,16 @@ def grouped(data: bytes) -> bytes:
     return bytes(out)
 
 
+def grouped_prefix(data: bytes) -> bytes:
+    """What `grouped` of every value that begins with `data` begins with."""
+    whole = len(data) - len(data) % _GROUP
+    out = bytearray()
+    for start in range(0, whole, _GROUP):
+        out += data[start : start + _GROUP]
+        out.append(_GROUP + 1)
+    return bytes(out + data[whole:])
+
+
 def index_key(partition: Mapping[str, Any], sort: Mapping[str, Any] | None, base_key: bytes) -> bytes:
     """Where an item's row lies in an index: ordered by the index's sort key; equal ones in no promised order."""
     prefix = hash128(key_bytes(partition))

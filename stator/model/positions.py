@@ -53,6 +53,10 @@ class LogPosition:
     """Count and summed DynamoDB-size of the images in the view, for DescribeTable."""
     definition: bytes = b""
     """The last `Define` seen: the table as it was at this position, in canonical JSON."""
+    base: str = ""
+    """The snapshot object that the log's Base record installed, if it had one."""
+    base_offset: Offset = Offset(-1)
+    """Where that Base record lies."""
 
     def lane(self, lane: LaneId = OWN_LANE) -> LaneState:
         """The lane's state; a lane never seen is at epoch 0, which no writer holds."""

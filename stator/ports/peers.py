@@ -13,14 +13,20 @@ Handler = Callable[[Any], "asyncio.Future[Any] | Any"]
 
 
 class PeerLostError(ConnectionError):
-    """The peer could not be reached, or went away before it answered."""
+    """The peer went away before it answered: the request may have been carried out."""
+
+
+class PeerUnreachableError(PeerLostError):
+    """The request was certainly not delivered."""
 
 
 class Peers(Protocol):
     """Point-to-point calls between named nodes."""
 
     def call(self, node: str, method: str, message: Any, timeout_s: float) -> "asyncio.Future[Any]":
-        """Ask `node`. The future ends with the answer, the DomainError its handler raised, PeerLostError or TimeoutError."""
+        """Ask `node`. The future ends with the answer, the DomainError its handler raised, PeerLostError (PeerUnreachableError
+        when nothing was sent) or TimeoutError.
+        """
         ...
 
     def serve(self, method: str, handler: Handler) -> None:

@@ -27,11 +27,13 @@ class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
     condition: Expression | None = None
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
-    request_id: str = ""
 
 
 class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
-    """Change the item under `key`, or make one from `key_item` (its key attributes)."""
+    """Change the item under `key`, or make one from `key_item` (its key attributes).
+
+    `index_keys`: attributes that are keys of an index, with their types; an update must not give them another one.
+    """
 
     key: bytes
     key_item: dict[str, dict[str, Any]]
@@ -39,7 +41,7 @@ class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     condition: Expression | None = None
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
-    request_id: str = ""
+    index_keys: dict[str, str] = {}
 
 
 class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
@@ -49,7 +51,6 @@ class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
     condition: Expression | None = None
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
-    request_id: str = ""
 
 
 class Replace(msgspec.Struct, frozen=True, tag="replace", array_like=True):
@@ -67,8 +68,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """A write that took effect (or needed none).
 
     `attributes` is the JSON object for ReturnValues, ready to splice. `bytes_written` is the larger of the item's sizes before
-    and after, in bytes, from which capacity is counted. `timestamp_us` is the item's version now; with `log_id` and `offset`
-    it is where the write can be found in the log (-1: nothing was logged).
+    and after, in bytes, from which capacity is counted. `timestamp_us` is the item's version now (0: nothing was logged).
     """
 
     attributes: bytes | None = None
@@ -84,11 +84,10 @@ class Write(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Get(msgspec.Struct, frozen=True, array_like=True):
-    """One item by its key. `strong`: ask the leader, and it makes sure that it still is one."""
+    """One item by its key. A leader answers it strongly, a materializer with what its view has."""
 
     log_id: int
     key: bytes
-    strong: bool
 
 
 class Got(msgspec.Struct, frozen=True, array_like=True):
@@ -108,7 +107,6 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     high: bytes | None
     reverse: bool
     limit: int
-    strong: bool
     filter: Expression | None = None
     projection: Expression | None = None
     count_only: bool = False
@@ -128,11 +126,17 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Lead(msgspec.Struct, frozen=True, array_like=True):
-    """Control to a leader process: claim this log now, and append `prologue` (Define, maybe Base) if it is new."""
+    """Control to a leader process: claim this log now, and see that it starts with this Base and defines this table."""
 
     log_id: int
     definition: bytes
     base: bytes | None = None
+
+
+class Led(msgspec.Struct, frozen=True, array_like=True):
+    """The log has a leader and is defined. `base_offset` is where its Base lies, -1 if it has none."""
+
+    base_offset: int
 
 
 class Close(msgspec.Struct, frozen=True, array_like=True):
@@ -155,11 +159,14 @@ class Stats(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Size(msgspec.Struct, frozen=True, array_like=True):
-    """Items and summed bytes of their images in one view, at `offset` of its log."""
+    """Items and summed bytes of their images in one view, at `offset` of its log. `sources`: for an index, how far each source
+    log has been applied.
+    """
 
     items: int
     bytes: int
     offset: int
+    sources: dict[int, int] = {}
 
 
 class Control(msgspec.Struct, frozen=True, array_like=True):
@@ -170,9 +177,10 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ControlAnswer(msgspec.Struct, frozen=True, array_like=True):
-    """The operation's response body as JSON."""
+    """The operation's response body as JSON, and the end of the catalog log that it rests on."""
 
     body: bytes
+    catalog_offset: int
 
 
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
@@ -194,9 +202,12 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "write": (Write, Outcome),
     "get": (Get, Got),
     "query": (Query, Page),
-    "lead": (Lead, Alive),
+    "lead": (Lead, Led),
     "close": (Close, Closed),
     "stats": (Stats, Size),
+    "read_get": (Get, Got),
+    "read_query": (Query, Page),
+    "read_stats": (Stats, Size),
     "control": (Control, ControlAnswer),
     "heartbeat": (Heartbeat, Alive),
 }

@@ -19,7 +19,8 @@ ITEM_BYTES_MAX = 400 * 1024
 
 class Decision(NamedTuple):
     """`new` is the image left behind (None: no item). `changed` False means that nothing needs to be logged: the command was
-    refused, or the item already is as asked."""
+    refused, or the item already is as asked.
+    """
 
     new: bytes | None
     changed: bool
@@ -62,16 +63,17 @@ def _update(command: UpdateItem, old: bytes | None) -> Decision:
         return Decision(old, changed=False, answer=refusal)
     before: Item = {} if old is None else decode_image(old)
     start = before if old is not None else command.key_item
-    after, touched = start, Paths()
+    after: Item = start
+    touched: Paths = ()
     if command.update is not None:
         expression = command.update
         try:
             after, touched = apply_update(parse_update(expression.text), start, expression.names, expression.values)
         except ValidationError as error:
             return Decision(old, changed=False, answer=error)
-        if item_size(after) > ITEM_BYTES_MAX:
-            refused = ValidationError("Item size to update has exceeded the maximum allowed size")
-            return Decision(old, changed=False, answer=refused)
+        fault = _fault(after, command)
+        if fault is not None:
+            return Decision(old, changed=False, answer=ValidationError(fault))
     new = encode_image(after)
     match command.return_values:
         case "ALL_OLD":
@@ -82,10 +84,19 @@ def _update(command: UpdateItem, old: bytes | None) -> Decision:
             shown = _shown(select_paths(before, touched))
         case "UPDATED_NEW":
             shown = _shown(select_paths(after, touched))
-        case "NONE":
+        case _:
             shown = None
     outcome = Outcome(attributes=shown, bytes_written=max(item_size(after), item_size(before)))
     return Decision(new, changed=new != old, answer=outcome)
+
+
+def _fault(after: Item, command: UpdateItem) -> str | None:
+    if item_size(after) > ITEM_BYTES_MAX:
+        return "Item size to update has exceeded the maximum allowed size"
+    for name, kind in command.index_keys.items():
+        if name in after and after[name].get(kind, "") == "":
+            return "The update expression attempted to update the secondary index key to unsupported type"
+    return None
 
 
 def _replace(command: Replace, old: bytes | None, version_us: int) -> Decision:

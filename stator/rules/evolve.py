@@ -4,8 +4,6 @@ call this, so that they agree.
 
 from hashlib import blake2b
 
-from stator.model.records import Effect, IndexRow
-
 _DIGEST_MODULUS = 1 << 128
 
 
@@ -24,5 +22,3 @@ def digest_after(digest: int, key: bytes, old: bytes | None, new: bytes | None) 
     if new is not None:
         digest += item_digest(key, new)
     return digest % _DIGEST_MODULUS
-
-

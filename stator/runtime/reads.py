@@ -8,8 +8,10 @@ from stator.expressions.conditions import matches, parse_condition
 from stator.expressions.projections import parse_projection, project
 from stator.model.attributes import item_size
 from stator.model.item import decode_image, encode_image
+from stator.model.positions import OWN_LANE
 from stator.ports.view import ViewReader
-from stator.rules.commands import Page, Query
+from stator.rules.commands import Page, Query, Size
+from stator.runtime.replica import Replica
 
 PAGE_BYTES_MAX = 1024 * 1024
 
@@ -42,3 +44,10 @@ def query_page(view: ViewReader, query: Query) -> Page:
     if close is not None:
         close()
     return Page(images=images, count=count, scanned=scanned, bytes_read=size, last=last)
+
+
+def size_of(replica: Replica) -> Size:
+    """How much a replica's view holds, and how far it is."""
+    position = replica.position
+    sources = {int(lane): state.source_offset for lane, state in position.lanes.items() if lane != OWN_LANE}
+    return Size(position.items, position.item_bytes, position.next_offset, sources)

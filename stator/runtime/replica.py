@@ -11,10 +11,16 @@ from dataclasses import replace
 
 import structlog
 
-from stator.codec.log_records import decode_base, decode_define, decode_effects, decode_envelope
-from stator.codec.log_records import decode_index_batch, decode_progress
+from stator.codec.log_records import (
+    decode_base,
+    decode_define,
+    decode_effects,
+    decode_envelope,
+    decode_index_batch,
+    decode_progress,
+)
 from stator.model.errors import DamagedDataError
-from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
+from stator.model.positions import LaneState, LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base, Effect, Envelope, Kind, LogMessage
 from stator.ports.log import Log
 from stator.ports.view import Change, StoredItem, ViewWriter
@@ -36,12 +42,10 @@ KnownEffects = Callable[[Envelope], list[Effect] | None]
 class Replica:
     """One log, one view, one loop. `run` it as a task; everything else is synchronous and cheap."""
 
-    def __init__(
-        self, log: Log, log_id: LogId, view: ViewWriter, install_base: InstallBase, accepted: Accepted | None = None
-    ) -> None:
+    def __init__(self, log: Log, log_id: LogId, view: ViewWriter, install_base: InstallBase) -> None:
         self.log_id = log_id
         self.view = view
-        self.accepted = accepted
+        self.observers: list[Accepted] = []
         self.known_effects: KnownEffects | None = None
         self.damaged: DamagedDataError | None = None
         self.records_ignored = 0
@@ -56,6 +60,8 @@ class Replica:
 
     async def run(self) -> None:
         """Follow the log until cancelled or damaged."""
+        if self.view.position.next_offset == 0:
+            self.view.install((), LogPosition())  # what an interrupted installation of a base may have left
         reader = self._log.read(self.log_id, self.view.position.next_offset)
         try:
             while True:
@@ -116,6 +122,8 @@ class Replica:
             lanes={**position.lanes, record.lane: lane},
             timestamp_us=timestamp_us,
             closed_us=timestamp_us,
+            base=base.snapshot_object,
+            base_offset=offset,
         )
         await self._install_base(base, self.view, after)
         if self.view.position.digest != base.digest:
@@ -123,9 +131,9 @@ class Replica:
         self._tell([(offset, record)])
 
     def _tell(self, told: Sequence[tuple[Offset, Envelope]]) -> None:
-        if self.accepted is not None:
+        for observe in self.observers:
             for offset, record in told:
-                self.accepted(offset, record)
+                observe(offset, record)
         if self._waiters:
             reached = self.view.position.next_offset
             due = [waiter for offset, waiter in self._waiters if offset <= reached]
@@ -142,27 +150,47 @@ class Replica:
 
 
 class _Step:
-    """A burst on its way into a view: changes so far and the position they lead to."""
+    """A burst on its way into a view: changes so far, and the position they lead to in parts that are cheap to change."""
 
     def __init__(self, log_id: LogId, view: ViewWriter) -> None:
+        start = view.position
         self.changes: dict[bytes, StoredItem | None] = {}
-        self.position = view.position
         self._log_id = log_id
         self._view = view
+        self._start = start
+        self._next_offset = start.next_offset
+        self._lanes = dict(start.lanes)
+        self._timestamp_us = start.timestamp_us
+        self._definition = start.definition
+        self._digest, self._items, self._item_bytes = start.digest, start.items, start.item_bytes
+
+    @property
+    def position(self) -> LogPosition:
+        """Where the view stands once the changes are applied."""
+        return replace(
+            self._start,
+            next_offset=self._next_offset,
+            lanes=self._lanes,
+            timestamp_us=self._timestamp_us,
+            closed_us=self._timestamp_us,
+            digest=self._digest,
+            items=self._items,
+            item_bytes=self._item_bytes,
+            definition=self._definition,
+        )
 
     def take(self, message: LogMessage, known_effects: KnownEffects | None) -> Envelope | None:
         """Add one message; the record if it was accepted."""
-        position = self.position
-        if message.offset != position.next_offset:
+        if message.offset != self._next_offset:
             raise DamagedDataError(
-                f"log {self._log_id}: message {message.offset} came where {position.next_offset} was due"
+                f"log {self._log_id}: message {message.offset} came where {self._next_offset} was due"
             )
         record = decode_envelope(message.data)
         if record.log_id != self._log_id:
             raise DamagedDataError(f"log {self._log_id} holds a record of log {record.log_id} at {message.offset}")
-        lane = accept(position.lane(record.lane), record)
+        self._next_offset = Offset(message.offset + 1)
+        lane = accept(self._lanes.get(record.lane, LaneState()), record)
         if lane is None:
-            self.position = replace(position, next_offset=Offset(message.offset + 1))
             return None
         match record.kind:
             case Kind.EFFECT:
@@ -174,31 +202,21 @@ class _Step:
                 for row in batch.rows:
                     self._change(row.key, row.image, row.timestamp_us)
                 if batch.last:
-                    lane = replace(lane, source_offset=batch.source_offset)
+                    lane = replace(lane, source_offset=batch.source.offset)
             case Kind.PROGRESS:
-                lane = replace(lane, source_offset=decode_progress(record))
+                lane = replace(lane, source_offset=decode_progress(record).offset)
             case Kind.DEFINE:
-                self.position = replace(self.position, definition=decode_define(record))
+                self._definition = decode_define(record)
             case _:
                 pass
-        timestamp_us = max(self.position.timestamp_us, record.timestamp_us)
-        self.position = replace(
-            self.position,
-            next_offset=Offset(message.offset + 1),
-            lanes={**position.lanes, record.lane: lane},
-            timestamp_us=timestamp_us,
-            closed_us=timestamp_us,
-        )
+        self._lanes[record.lane] = lane
+        self._timestamp_us = max(self._timestamp_us, record.timestamp_us)
         return record
 
     def _change(self, key: bytes, image: bytes | None, timestamp_us: TimestampUs) -> None:
         old = self.changes[key] if key in self.changes else self._view.get(key)
         old_image = None if old is None else old.image
-        position = self.position
-        self.position = replace(
-            position,
-            digest=digest_after(position.digest, key, old_image, image),
-            items=position.items + (image is not None) - (old is not None),
-            item_bytes=position.item_bytes + len(image or b"") - len(old_image or b""),
-        )
+        self._digest = digest_after(self._digest, key, old_image, image)
+        self._items += (image is not None) - (old_image is not None)
+        self._item_bytes += len(image or b"") - len(old_image or b"")
         self.changes[key] = None if image is None else StoredItem(timestamp_us, image)

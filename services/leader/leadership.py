@@ -1,0 +1,290 @@
+"""Who leads this partition: claiming it, noticing that somebody else did, and finding out what became of doubtful appends.
+
+    FOLLOWING --claim()--> CLAIMING --own Claim accepted--> LEADING
+        ^                     |  ^                             |
+        |                     |  +------ append in doubt (R8) -+
+        +---- another writer's Claim accepted (fenced) --------+
+
+The log decides: a process leads from where its own Claim is accepted until it reads another one. While claiming, requests
+wait; after the Claim every record of an older epoch is either in the view or can never be accepted, so whatever was not
+answered is simply decided again.
+"""
+
+import asyncio
+from enum import Enum
+from typing import Any
+
+import structlog
+
+from stator.codec.log_records import (
+    BASE,
+    CLAIM,
+    DEFINE,
+    decode_claim,
+    encode_claim,
+    encode_define,
+    encode_envelope,
+    fingerprint,
+)
+from stator.model.errors import DomainError, LogError, NotLeaderError, ServiceUnavailableError
+from stator.model.positions import OWN_LANE, Epoch, LogId, Offset, Seq, TimestampUs, WriterId
+from stator.model.records import Effect, Envelope, Kind
+from stator.ports.clock import Clock
+from stator.ports.identity import IdSource
+from stator.ports.log import Log
+from stator.rules.commands import Lead
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.replica import Replica
+
+from .group_commit import IN_FLIGHT_MAX, GroupCommit, Waiting
+from .unmaterialized import Unmaterialized
+from .write_path import Request, WritePath
+
+_log = structlog.get_logger()
+
+CLAIM_PATIENCE_S = 2.0
+"""How long a Claim may stay unread before a higher one is sent."""
+
+APPEND_PATIENCE_S = 2.0
+"""How long a record may stay unconfirmed before its outcome is asked for by a Claim. Under the router's 5 s, above what a
+broker failover takes (`replica.lag.time.max.ms` 3 s only delays: the Claim then queues behind the record and both land)."""
+
+WAITING_MAX = 10_000
+"""Requests that may wait while the partition is being claimed; more are told to come back."""
+
+
+class State(Enum):
+    """Where a partition stands with this process."""
+
+    FOLLOWING = "following"
+    CLAIMING = "claiming"
+    LEADING = "leading"
+
+
+class Leadership:
+    """One partition in one leader process: a warm view always, and the right to write while it lasts."""
+
+    def __init__(
+        self, node: str, replica: Replica, log: Log, clock: Clock, ids: IdSource, tasks: Tasks, *, claim_on_use: bool
+    ) -> None:
+        self.replica = replica
+        self.state = State.FOLLOWING
+        self.epoch = Epoch(0)
+        self.leader_hint: str | None = None
+        self._node = node
+        self._log_id: LogId = replica.log_id
+        self._log = log
+        self._clock = clock
+        self._ids = ids
+        self._tasks = tasks
+        self._claim_on_use = claim_on_use
+        self._writer = WriterId(0)
+        self._last_timestamp_us = TimestampUs(0)
+        self._epoch_tried = Epoch(0)
+        self._waiting: list[tuple[Request, asyncio.Future[Any]]] = []
+        self._unmaterialized = Unmaterialized(replica.view)
+        self._group: GroupCommit | None = None
+        self._path: WritePath | None = None
+        self._ended: asyncio.Future[bool] | None = None
+        self._watching = False
+        replica.observers.append(self._accepted)
+        replica.known_effects = self._known_effects
+
+    # --- requests --------------------------------------------------------------------------------------------
+
+    def submit(self, request: Request) -> "asyncio.Future[Any]":
+        """Take a request; the future ends with its answer, or NotLeaderError when nothing of it took effect here."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._submit(request, future)
+        return future
+
+    def _submit(self, request: Request, future: "asyncio.Future[Any]") -> None:
+        if self._path is not None and self.state is State.LEADING:
+            self._path.evaluate(request, future)
+            self._watch()
+        elif self.state is State.CLAIMING or self._claim_on_use:
+            if len(self._waiting) >= WAITING_MAX:
+                future.set_exception(ServiceUnavailableError("The partition is being taken over; try again"))
+                return
+            self._waiting.append((request, future))
+            self.claim()
+        else:
+            future.set_exception(NotLeaderError(self.leader_hint))
+
+    async def lead(self, request: Lead) -> None:
+        """Claim a log and make sure that it starts with its Base and its table's definition."""
+        if self.state is not State.LEADING:
+            await self.claim()
+        if request.base is not None and not self.replica.position.base:
+            await self._special(Kind.BASE, fingerprint(BASE), request.base)
+        if self.replica.position.definition != request.definition:
+            await self._special(Kind.DEFINE, fingerprint(DEFINE), encode_define(request.definition))
+
+    async def _special(self, kind: Kind, schema: int, payload: bytes) -> None:
+        if self._group is None or self.state is not State.LEADING:
+            raise NotLeaderError(self.leader_hint)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._group.special(kind, schema, payload, Waiting(None, future, lambda done: done.set_result(None)))
+        self._watch()
+        await future
+        await self.replica.reached(Offset(self._group.confirmed_offset + 1))
+
+    # --- claiming --------------------------------------------------------------------------------------------
+
+    def claim(self) -> "asyncio.Future[bool]":
+        """Start to claim unless that is under way; the future ends True when leading, False when somebody else won."""
+        if self._ended is None or self._ended.done():
+            if self.state is State.LEADING:
+                done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+                done.set_result(True)
+                return done
+            self._start_claiming()
+        assert self._ended is not None
+        return self._ended
+
+    def _start_claiming(self) -> None:
+        self.state = State.CLAIMING
+        self._ended = asyncio.get_running_loop().create_future()
+        self._tasks.spawn(f"claim-{self._log_id}", self._claim(self._ended))
+
+    async def _claim(self, ended: "asyncio.Future[bool]") -> None:
+        while not ended.done():
+            await self._catch_up()
+            lane = self.replica.position.lane()
+            self._epoch_tried = Epoch(max(lane.epoch, self._epoch_tried) + 1)
+            self._writer = WriterId(self._ids.bits64())
+            raw = encode_envelope(
+                Kind.CLAIM,
+                self._log_id,
+                OWN_LANE,
+                self._epoch_tried,
+                self._writer,
+                Seq(0),
+                lane.chain,
+                self._timestamp(),
+                fingerprint(CLAIM),
+                encode_claim(self._node),
+            )
+            self._log.append(self._log_id, raw, lambda _offset, _error: None)
+            await asyncio.wait([ended], timeout=CLAIM_PATIENCE_S + self._ids.jitter(0.05, 0.5))
+
+    async def _catch_up(self) -> None:
+        while True:
+            try:
+                await self.replica.reached(await self._log.end(self._log_id))
+            except LogError as error:
+                _log.warning("log_end_unknown", log_id=self._log_id, reason=error.message)
+                await self._clock.sleep(self._ids.jitter(0.05, 0.5))
+            else:
+                return
+
+    def _timestamp(self) -> TimestampUs:
+        floor = max(self._last_timestamp_us, self.replica.position.timestamp_us)
+        self._last_timestamp_us = TimestampUs(max(floor + 1, self._clock.now_us()))
+        return self._last_timestamp_us
+
+    # --- what the log says -----------------------------------------------------------------------------------
+
+    def _known_effects(self, record: Envelope) -> list[Effect] | None:
+        if self._group is None or record.writer != self._writer:
+            return None
+        return self._group.effects_of(record.seq)
+
+    def _accepted(self, offset: Offset, record: Envelope) -> None:
+        if record.kind is Kind.CLAIM:
+            if record.writer == self._writer:
+                self._won(offset, record)
+            else:
+                self._lost(record)
+        elif self._group is not None and record.writer == self._writer and record.epoch == self.epoch:
+            self._group.accepted(record.seq, offset)
+            self._unmaterialized.materialized(record.seq)
+
+    def _won(self, offset: Offset, record: Envelope) -> None:
+        undecided = self._end_epoch()
+        self.state = State.LEADING
+        self.epoch = record.epoch
+        self.leader_hint = self._node
+        group = GroupCommit(
+            self._log,
+            self._log_id,
+            self.replica.position.lane(),
+            offset,
+            self._timestamp,
+            self._doubt,
+            1 if self._log.exclusive else IN_FLIGHT_MAX,
+        )
+        self._group = group
+        self._path = WritePath(
+            self.replica,
+            group,
+            self._unmaterialized,
+            self._timestamp,
+            self._tasks,
+            exclusive=self._log.exclusive,
+        )
+        _log.info("leading", log_id=self._log_id, epoch=record.epoch, offset=offset)
+        waiting, self._waiting = self._waiting, []
+        for request, future in [*((entry.request, entry.future) for entry in undecided), *waiting]:
+            if not future.done():
+                if request is None:
+                    future.set_exception(NotLeaderError(self._node))
+                else:
+                    self._submit(request, future)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(True)
+
+    def _lost(self, record: Envelope) -> None:
+        undecided = self._end_epoch()
+        if self.state is not State.FOLLOWING:
+            _log.info("fenced", log_id=self._log_id, epoch=record.epoch, by=decode_claim(record))
+        self.state = State.FOLLOWING
+        self.leader_hint = decode_claim(record)
+        waiting, self._waiting = self._waiting, []
+        for future in [*(entry.future for entry in undecided), *(future for _, future in waiting)]:
+            if not future.done():
+                future.set_exception(NotLeaderError(self.leader_hint))
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(False)
+
+    def _end_epoch(self) -> list[Waiting]:
+        # Everything of the older epoch that the log accepted has been confirmed by `accepted` before this Claim was read;
+        # what is left can never be accepted.
+        undecided = [] if self._group is None else self._group.close()
+        self._group = self._path = None
+        self._unmaterialized.clear()
+        return undecided
+
+    # --- doubt -----------------------------------------------------------------------------------------------
+
+    def _doubt(self) -> None:
+        """An append's outcome is unknown: stop deciding and let the next accepted Claim tell (R8)."""
+        if self.state is State.LEADING and self._group is not None:
+            self._group.hold()
+            _log.warning("append_in_doubt", log_id=self._log_id, epoch=self.epoch)
+            self._start_claiming()
+
+    def _watch(self) -> None:
+        if not self._watching:
+            self._watching = True
+            asyncio.get_running_loop().call_later(APPEND_PATIENCE_S / 2, self._check_patience)
+
+    def _check_patience(self) -> None:
+        self._watching = False
+        if self._group is None or self.state is not State.LEADING or self._group.idle:
+            return
+        sent_at = self._group.oldest_sent_at()
+        if sent_at is not None and asyncio.get_running_loop().time() - sent_at >= APPEND_PATIENCE_S:
+            self._doubt()
+        else:
+            self._watch()
+
+    # --- ending ----------------------------------------------------------------------------------------------
+
+    def resign(self, error: DomainError) -> None:
+        """Stop at once: everybody who waits gets `error`."""
+        for future in [*(entry.future for entry in self._end_epoch()), *(future for _, future in self._waiting)]:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting.clear()
+        self.state = State.FOLLOWING

@@ -1,0 +1,100 @@
+"""The partitions of one leader process, and the messages that reach them."""
+
+import asyncio
+from typing import Any
+
+from stator.model.errors import OutcomeUnknownError
+from stator.model.positions import LogId
+from stator.ports.clock import Clock
+from stator.ports.identity import IdSource
+from stator.ports.log import Log
+from stator.ports.peers import Peers
+from stator.ports.view import Views
+from stator.rules.commands import Lead, Led, Size, Stats, Write
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.reads import size_of
+from stator.runtime.replica import InstallBase, Replica
+
+from .leadership import Leadership, State
+
+
+class LeaderService:
+    """Keeps a warm view of each partition it is given and answers for those that it leads.
+
+    `on_use` (standalone): a partition is opened and claimed when the first request for it comes.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        log: Log,
+        views: Views,
+        clock: Clock,
+        ids: IdSource,
+        tasks: Tasks,
+        install_base: InstallBase,
+        *,
+        on_use: bool,
+    ) -> None:
+        self.partitions: dict[LogId, Leadership] = {}
+        self._node = node
+        self._log = log
+        self._views = views
+        self._clock = clock
+        self._ids = ids
+        self._tasks = tasks
+        self._install_base = install_base
+        self._on_use = on_use
+        self._followers: dict[LogId, asyncio.Task[None]] = {}
+
+    def serve(self, peers: Peers) -> None:
+        """Answer the leader's methods."""
+        peers.serve("write", self._write)
+        peers.serve("get", lambda request: self.partition(LogId(request.log_id)).submit(request))
+        peers.serve("query", lambda request: self.partition(LogId(request.log_id)).submit(request))
+        peers.serve("close", lambda request: self.partition(LogId(request.log_id)).submit(request))
+        peers.serve("lead", self._lead)
+        peers.serve("stats", self.stats)
+
+    def partition(self, log_id: LogId) -> Leadership:
+        """The partition of a log, opened (and followed from now on) if it was not."""
+        found = self.partitions.get(log_id)
+        if found is not None:
+            return found
+        replica = Replica(self._log, log_id, self._views.open(log_id), self._install_base)
+        leadership = Leadership(
+            self._node, replica, self._log, self._clock, self._ids, self._tasks, claim_on_use=self._on_use
+        )
+        self.partitions[log_id] = leadership
+        self._followers[log_id] = self._tasks.spawn(f"replica-{log_id}", replica.run())
+        return leadership
+
+    def forget(self, log_id: LogId) -> None:
+        """The partition is gone: stop following it and drop its view."""
+        leadership = self.partitions.pop(log_id, None)
+        if leadership is None:
+            return
+        leadership.resign(OutcomeUnknownError("The table was deleted while the request was under way"))
+        self._followers.pop(log_id).cancel()
+        self._views.drop(log_id)
+
+    def leads(self) -> dict[int, int]:
+        """Logs led by this process, with the epochs: for the heartbeat."""
+        return {
+            log_id: partition.epoch for log_id, partition in self.partitions.items() if partition.state is State.LEADING
+        }
+
+    def _write(self, request: Write) -> "asyncio.Future[Any]":
+        return self.partition(LogId(request.log_id)).submit(request.command)
+
+    def _lead(self, request: Lead) -> "asyncio.Future[Led]":
+        return self._tasks.request(f"lead-{request.log_id}", self._lead_now(request))
+
+    async def _lead_now(self, request: Lead) -> Led:
+        partition = self.partition(LogId(request.log_id))
+        await partition.lead(request)
+        return Led(partition.replica.position.base_offset)
+
+    def stats(self, request: Stats) -> Size:
+        """How much the partition's view holds."""
+        return size_of(self.partition(LogId(request.log_id)).replica)

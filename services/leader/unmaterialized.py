@@ -1,0 +1,56 @@
+"""What has been decided and is not yet in the view: the leader's read-your-writes.
+
+Each key's newest decided state (for deciding the next command) and its newest confirmed state (for answering reads) may both
+be ahead of the view. An entry leaves once the view has folded the record that carries it.
+"""
+
+from stator.model.positions import Seq
+from stator.ports.view import StoredItem, ViewReader
+
+
+class Unmaterialized:
+    """Decided states per key, in seq order, over a view."""
+
+    def __init__(self, view: ViewReader) -> None:
+        self._view = view
+        self._states: dict[bytes, list[tuple[Seq, StoredItem | None]]] = {}
+        self._keys: dict[Seq, list[bytes]] = {}
+
+    def add(self, key: bytes, seq: Seq, state: StoredItem | None) -> None:
+        """The record `seq` will leave `key` in `state` (None: no item)."""
+        self._states.setdefault(key, []).append((seq, state))
+        self._keys.setdefault(seq, []).append(key)
+
+    def newest(self, key: bytes) -> tuple[Seq | None, StoredItem | None]:
+        """The newest decided state of a key and the record that carries it; None when the view already has it."""
+        states = self._states.get(key)
+        if states:
+            return states[-1]
+        return None, self._view.get(key)
+
+    def confirmed(self, key: bytes, confirmed: Seq) -> StoredItem | None:
+        """The newest state of a key that records up to `confirmed` leave."""
+        for seq, state in reversed(self._states.get(key, ())):
+            if seq <= confirmed:
+                return state
+        return self._view.get(key)
+
+    def materialized(self, seq: Seq) -> None:
+        """The view now holds everything up to the record `seq`."""
+        for done in [waiting for waiting in self._keys if waiting <= seq]:
+            for key in self._keys.pop(done):
+                states = [entry for entry in self._states.get(key, ()) if entry[0] > seq]
+                if states:
+                    self._states[key] = states
+                else:
+                    self._states.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything: the epoch is over and the view is the truth."""
+        self._states.clear()
+        self._keys.clear()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the view has everything that was decided."""
+        return not self._keys

@@ -1,0 +1,144 @@
+"""Point-in-time restore: gives the logs of a new table a Base that is the old table's state at an instant.
+
+A table whose catalog entry says CREATING and where it comes from is all the state a restore has: any restore process can carry
+it on, and doing a part twice gives the same objects. Partition by partition: close the source's log (so that nothing with an
+earlier timestamp can still come), rebuild its state from archive and tail, archive that as a snapshot, and have the new log
+start from it. Indexes are folds of the new table: the restore waits until they have caught up.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from stator.codec.catalog_entries import encode_table
+from stator.codec.log_records import encode_base
+from stator.model.errors import DomainError
+from stator.model.positions import LogId, Offset, TimestampUs
+from stator.model.records import Base
+from stator.model.tables import Partition, RestoreOrigin, Table
+from stator.ports.clock import Clock
+from stator.ports.view import Views
+from stator.rules.commands import Close, Closed, Lead, Led, Size, Stats
+from stator.rules.recovery_plan import Moment
+from stator.runtime.catalog import Catalog, Versioned
+from stator.runtime.catalog_writer import CatalogWriter
+from stator.runtime.history import History
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.partition_client import PartitionClient
+from stator.runtime.snapshots import Snapshots
+
+_log = structlog.get_logger()
+
+_LOOK_S = 0.2
+_INDEX_POLL_S = 0.05
+
+
+class TableRestore:
+    """One restore process. `scratch` keeps the views that states are rebuilt in; they are dropped when done."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        partitions: PartitionClient,
+        history: History,
+        snapshots: Snapshots,
+        scratch: Views,
+        clock: Clock,
+        tasks: Tasks,
+        on_duty: Callable[[], bool],
+    ) -> None:
+        self.progress: dict[str, tuple[int, int]] = {}
+        """Per table being restored: steps done and steps in all, as far as they are known."""
+        self._catalog = catalog
+        self._writer = CatalogWriter(catalog, partitions)
+        self._partitions = partitions
+        self._history = history
+        self._snapshots = snapshots
+        self._scratch = scratch
+        self._clock = clock
+        self._tasks = tasks
+        self._on_duty = on_duty
+        self._working: set[str] = set()
+
+    async def run(self) -> None:
+        """Look for tables to restore, for ever."""
+        while True:
+            if self._on_duty():
+                for held in list(self._catalog.tables.values()):
+                    table = held.table
+                    unfinished = table.restore is not None and not table.restore.finished
+                    if table.status == "CREATING" and unfinished and table.table_id not in self._working:
+                        self._working.add(table.table_id)
+                        self._tasks.spawn(f"restore-{table.name}", self._restore(held))
+            await self._clock.sleep(_LOOK_S)
+
+    async def _restore(self, held: Versioned) -> None:
+        table = held.table
+        origin = table.restore
+        assert origin is not None
+        try:
+            finished = table.evolve(
+                status="ACTIVE",
+                restore=RestoreOrigin(
+                    origin.source_table_id,
+                    origin.source_table_name,
+                    origin.source_partitions,
+                    origin.timestamp_us,
+                    finished=True,
+                ),
+            )
+            definition = encode_table(finished)
+            bases = await asyncio.gather(
+                *(
+                    self._restore_partition(origin, source, target, definition)
+                    for source, target in zip(origin.source_partitions, table.partitions, strict=True)
+                )
+            )
+            await self._indexed(table, bases)
+            await self._writer.set(finished, held.version_us)
+            _log.info("table_restored", table=table.name, source=origin.source_table_name, at_us=origin.timestamp_us)
+        except (DomainError, OSError) as error:
+            # The catalog still says CREATING: the next look tries again, here or in another process.
+            _log.warning("restore_failed", table=table.name, reason=str(error))
+            await self._clock.sleep(1.0)
+        finally:
+            self._working.discard(table.table_id)
+
+    async def _restore_partition(
+        self, origin: RestoreOrigin, source: Partition, target: Partition, definition: bytes
+    ) -> tuple[LogId, Offset]:
+        self._scratch.drop(target.log_id)
+        scratch = self._scratch.open(target.log_id)
+        moment = await self._closed(source.log_id, origin.timestamp_us)
+        position = await self._history.state_at(source.log_id, moment, scratch)
+        name = f"bases/{target.log_id:08d}.snap"
+        entry = await self._snapshots.write(name, scratch.scan(b"", None), position)
+        self._scratch.drop(target.log_id)
+        base = Base(name, bytes.fromhex(entry.sha256), position.digest, origin.timestamp_us)
+        led: Led = await self._partitions.ask_leader(
+            target.log_id, "lead", Lead(target.log_id, definition, encode_base(base))
+        )
+        return target.log_id, Offset(led.base_offset)
+
+    async def _closed(self, log_id: LogId, timestamp_us: TimestampUs) -> Moment:
+        """The instant, with the end of the log behind which nothing can carry a timestamp up to it any more."""
+        while True:
+            closed: Closed = await self._partitions.ask_leader(log_id, "close", Close(log_id))
+            if closed.timestamp_us > timestamp_us:
+                return Moment(
+                    timestamp_us=timestamp_us,
+                    until=Offset(closed.offset),
+                    closed_us=TimestampUs(closed.timestamp_us),
+                )
+            await self._clock.sleep((timestamp_us - closed.timestamp_us) / 1_000_000 + 0.001)
+
+    async def _indexed(self, table: Table, bases: list[tuple[LogId, Offset]]) -> None:
+        for index in table.indexes:
+            for partition in index.partitions:
+                while not await self._has_all(partition.log_id, bases):
+                    await self._clock.sleep(_INDEX_POLL_S)
+
+    async def _has_all(self, index_log: LogId, bases: list[tuple[LogId, Offset]]) -> bool:
+        size: Size = await self._partitions.ask_reader(index_log, "read_stats", Stats(index_log))
+        return all(size.sources.get(source, -1) >= offset for source, offset in bases)

@@ -1,0 +1,60 @@
+"""From a target header to the operation's function, and from its exceptions to an error body. One operation, one file."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from stator.model.errors import UnknownOperationError
+
+from .error_bodies import error_response
+from .http_messages import Request, Response
+from .operations.create_table import create_table
+from .operations.delete_item import delete_item
+from .operations.delete_table import delete_table
+from .operations.describe_continuous_backups import describe_continuous_backups
+from .operations.describe_table import describe_table
+from .operations.get_item import get_item
+from .operations.list_tables import list_tables
+from .operations.put_item import put_item
+from .operations.query import query
+from .operations.restore_table_to_point_in_time import restore_table_to_point_in_time
+from .operations.update_continuous_backups import update_continuous_backups
+from .operations.update_item import update_item
+from .routing import Router
+from .validation import validate
+
+Operation = Callable[[dict[str, Any], Router], "Response | asyncio.Future[Response]"]
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateTable": create_table,
+    "DeleteItem": delete_item,
+    "DeleteTable": delete_table,
+    "DescribeContinuousBackups": describe_continuous_backups,
+    "DescribeTable": describe_table,
+    "GetItem": get_item,
+    "ListTables": list_tables,
+    "PutItem": put_item,
+    "Query": query,
+    "RestoreTableToPointInTime": restore_table_to_point_in_time,
+    "UpdateContinuousBackups": update_continuous_backups,
+    "UpdateItem": update_item,
+}
+_TARGET = "DynamoDB_20120810."
+
+
+class Dispatch:
+    """The server's handler."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def __call__(self, request: Request) -> "Response | asyncio.Future[Response]":
+        """Answer one request, or promise to."""
+        try:
+            prefix, _, name = request.target.partition(".")
+            operation = OPERATIONS.get(name) if prefix + "." == _TARGET else None
+            if operation is None:
+                return error_response(UnknownOperationError())
+            return operation(validate(name, request.body), self._router)
+        except Exception as error:  # noqa: BLE001 - a DomainError, or a bug of ours that must not cost the connection
+            return error_response(error)

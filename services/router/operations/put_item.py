@@ -1,0 +1,47 @@
+"""PutItem: replace a whole item, if a condition holds."""
+
+import asyncio
+from typing import Any
+
+from stator.expressions.conditions import parse_condition
+from stator.model.attributes import item_size, normalise_item
+from stator.model.errors import ValidationError
+from stator.model.item import encode_image
+from stator.rules.commands import Outcome, PutItem
+from stator.rules.decide import ITEM_BYTES_MAX
+from stator.rules.key_checks import check_new_item
+
+from ..expression_parameters import ExpressionParameters
+from ..http_messages import Response
+from ..response_bodies import consumed_write, spliced
+from ..routing import Router
+
+
+def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
+    """Check the item here, decide and log it at the partition's leader."""
+    parameters = ExpressionParameters(request, "ConditionExpression")
+    text = parameters.text("ConditionExpression")
+    condition = None if text is None else parse_condition(text)
+    return_values = request.get("ReturnValues", "NONE")
+    if return_values not in {"NONE", "ALL_OLD"}:
+        raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
+    item = normalise_item(request["Item"])
+    parameters.check(condition)
+    if item_size(item) > ITEM_BYTES_MAX:
+        raise ValidationError("Item size has exceeded the maximum allowed size")
+    table = router.table(request["TableName"])
+    check_new_item(table, item)
+    command = PutItem(
+        key=table.key.item_key(item),
+        image=encode_image(item),
+        condition=parameters.bundle(condition, text),
+        return_values=return_values,
+        return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
+    )
+    capacity = request.get("ReturnConsumedCapacity")
+
+    def render(outcome: Outcome) -> Response:
+        consumed = consumed_write(capacity, table.name, outcome.bytes_written)
+        return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", consumed))
+
+    return router.write(table, command, render)

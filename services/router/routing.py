@@ -1,0 +1,119 @@
+"""What operations need of the world: the catalog in memory, the way to a partition, the way to control.
+
+Nothing here is looked up over the network on a request's path: the catalog is followed, places are hints (constant work).
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from stator.model.errors import DomainError, ResourceNotFoundError
+from stator.model.key_order import token
+from stator.model.positions import LogId, Offset
+from stator.model.tables import Partition, Table, partition_for
+from stator.rules.commands import Command, Control, ControlAnswer, Get, Got, Outcome, Page, Query, Size, Stats, Write
+from stator.runtime.catalog import Catalog
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.partition_client import PartitionClient
+
+from .error_bodies import error_response
+from .http_messages import Response
+
+AskControl = Callable[[Control], "asyncio.Future[ControlAnswer]"]
+
+
+class Router:
+    """Shared by all operations of one router process."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        partitions: PartitionClient,
+        ask_control: AskControl,
+        tasks: Tasks,
+        now_us: Callable[[], int],
+    ) -> None:
+        self.catalog = catalog
+        self.now_us = now_us
+        self._partitions = partitions
+        self._ask_control = ask_control
+        self._tasks = tasks
+        self._loop = asyncio.get_running_loop()
+
+    def table(self, name: str) -> Table:
+        """The table that data requests may use. Raises ResourceNotFoundError for one that is not there (yet)."""
+        table = self.catalog.table(name)
+        if table is None or table.status == "CREATING":
+            raise ResourceNotFoundError("Requested resource not found")
+        return table
+
+    def write(
+        self, table: Table, command: Command, render: Callable[[Outcome], Response]
+    ) -> "asyncio.Future[Response]":
+        """Send a write to its partition's leader and answer with what `render` makes of the outcome."""
+        log_id = _log_of(table.partitions, command.key)
+        return self._answer(self._partitions.ask_leader(log_id, "write", Write(log_id, command)), render)
+
+    def get(
+        self, table: Table, key: bytes, render: Callable[[Got], Response], *, strong: bool
+    ) -> "asyncio.Future[Response]":
+        """Read one item, from the leader or from any view."""
+        log_id = _log_of(table.partitions, key)
+        if strong:
+            return self._answer(self._partitions.ask_leader(log_id, "get", Get(log_id, key)), render)
+        return self._answer(self._partitions.ask_reader(log_id, "read_get", Get(log_id, key)), render)
+
+    def query(self, query: Query, render: Callable[[Page], Response], *, strong: bool) -> "asyncio.Future[Response]":
+        """Read one page of one partition."""
+        log_id = LogId(query.log_id)
+        if strong:
+            return self._answer(self._partitions.ask_leader(log_id, "query", query), render)
+        return self._answer(self._partitions.ask_reader(log_id, "read_query", query), render)
+
+    async def size(self, log_id: LogId) -> Size:
+        """How much a partition's view holds."""
+        size: Size = await self._partitions.ask_reader(log_id, "read_stats", Stats(log_id))
+        return size
+
+    async def control(self, operation: str, request: dict[str, Any]) -> Response:
+        """Have a table operation done; return once this router's catalog shows it."""
+        answer = await self._ask_control(Control(operation, msgspec.json.encode(request)))
+        await self.catalog.caught_up(Offset(answer.catalog_offset))
+        return Response(200, answer.body)
+
+    def later(self, work: Coroutine[Any, Any, Response]) -> "asyncio.Future[Response]":
+        """Answer with what a coroutine comes to: for operations that ask more than one partition."""
+        outer: asyncio.Future[Response] = self._loop.create_future()
+        task = self._tasks.request("operation", work)
+        task.add_done_callback(partial(_finish, outer, _same))
+        return outer
+
+    def _answer(self, call: "asyncio.Future[Any]", render: Callable[[Any], Response]) -> "asyncio.Future[Response]":
+        outer: asyncio.Future[Response] = self._loop.create_future()
+        call.add_done_callback(partial(_finish, outer, render))
+        return outer
+
+
+def _finish(outer: "asyncio.Future[Response]", render: Callable[[Any], Response], call: "asyncio.Future[Any]") -> None:
+    if outer.done() or call.cancelled():
+        return
+    error = call.exception()
+    if error is None:
+        try:
+            response = render(call.result())
+        except DomainError as refusal:
+            response = error_response(refusal)
+    else:
+        response = error_response(error)
+    outer.set_result(response)
+
+
+def _same(response: Response) -> Response:
+    return response
+
+
+def _log_of(partitions: tuple[Partition, ...], key: bytes) -> LogId:
+    return partition_for(partitions, token(key)).log_id

@@ -1,0 +1,17 @@
+"""What an operator may set for a standalone server."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandaloneSettings:
+    """Flags of `stator serve`."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    partitions: int = 1
+    """Partitions of a new table."""
+    segment_age_s: float = 10.0
+    """How old the newest archived moment may be; restores read the rest from the log."""

@@ -1,0 +1,164 @@
+"""The embedded default: all services in one process and one directory, over the same ports as in a cluster.
+
+    DIR/lock · DIR/log/ (the truth, synced) · DIR/views/ (can be rebuilt) · DIR/archive/ (segments, snapshots) · DIR/scratch/
+
+The log is exclusive (the directory's lock keeps other writers out), so no read needs a barrier. One view per partition: the
+leader's; it answers eventual reads too. Partitions are opened and claimed when they are first used, so that starting up does
+not take longer the more tables there are.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from stator.adapters.archive_directory import DirectoryArchive
+from stator.adapters.clock_system import SystemClock
+from stator.adapters.identity_system import SystemIds
+from stator.adapters.log_lmdb import LmdbLog
+from stator.adapters.peers_local import LocalPeers
+from stator.adapters.view_lmdb import LmdbViews
+from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.tables import Table
+from stator.rules.commands import Control, ControlAnswer, Get, Query, Stats
+from stator.runtime.catalog import Catalog
+from stator.runtime.history import History
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.partition_client import PartitionClient
+from stator.runtime.snapshots import Snapshots
+
+from ..archiver.archive_tables import ArchiverService
+from ..archiver.ship_segments import SegmentLimits
+from ..control.tables import TableControl
+from ..gsi.base_items import archived_base_items
+from ..gsi.worker import IndexWorker
+from ..leader.server import LeaderService
+from ..materializer.server import MaterializerService
+from ..restore.restore_tables import TableRestore
+from ..router.dispatch import Dispatch
+from ..router.routing import Router
+from ..router.server import HttpServer, start_server
+from .settings import StandaloneSettings
+
+NODE = "standalone"
+"""The one node there is."""
+
+DRAIN_S = 10.0
+
+
+class _Here:
+    """Every partition is led and read here."""
+
+    def leader(self, log_id: LogId) -> str:  # noqa: ARG002 - the port's
+        return NODE
+
+    def reader(self, log_id: LogId) -> str:  # noqa: ARG002 - the port's
+        return NODE
+
+
+class Standalone:
+    """A running standalone server."""
+
+    http: HttpServer
+
+    def __init__(self, settings: StandaloneSettings, on_failure: Callable[[str, BaseException], None]) -> None:
+        """Take the directory. Raises StartupError when it cannot be used."""
+        self._settings = settings
+        self._clock = SystemClock()
+        self._ids = SystemIds()
+        self._tasks = Tasks(on_failure)
+        self._log = LmdbLog(settings.data)
+        self._views = LmdbViews(settings.data / "views")
+        self._scratch = LmdbViews(settings.data / "scratch")
+        self._archive = DirectoryArchive(settings.data / "archive")
+
+    async def start(self) -> None:
+        """Bring all services up and listen. Raises StartupError when the port is taken."""
+        log, clock, ids, tasks = self._log, self._clock, self._ids, self._tasks
+        await log.create([CATALOG_LOG])
+        peers = LocalPeers()
+        snapshots = Snapshots(self._archive, clock)
+        leaders = LeaderService(NODE, log, self._views, clock, ids, tasks, snapshots.install_base, on_use=True)
+        leaders.serve(peers)
+        indexes = MaterializerService(log, self._views, tasks, snapshots.install_base)
+        partitions = PartitionClient(peers, _Here())
+
+        catalog_partition = leaders.partition(CATALOG_LOG)
+        catalog = Catalog(catalog_partition.replica)
+        await catalog_partition.claim()
+        held_here = _HeldHere(leaders, indexes, catalog)
+        peers.serve("read_get", held_here.get)
+        peers.serve("read_query", held_here.query)
+        peers.serve("read_stats", held_here.stats)
+
+        control = TableControl(
+            log, catalog, partitions, clock, ids, tasks, self._settings.partitions, on_duty=lambda: True
+        )
+        tasks.spawn("control", control.run())
+        IndexWorker(NODE, log, catalog, clock, ids, tasks, archived_base_items(self._archive))
+        ArchiverService(
+            log,
+            self._archive,
+            catalog,
+            clock,
+            tasks,
+            SegmentLimits(segment_age_s=self._settings.segment_age_s),
+            mine=lambda _log_id: True,
+        )
+        history = History(self._archive, log, clock)
+        restore = TableRestore(
+            catalog, partitions, history, snapshots, self._scratch, clock, tasks, on_duty=lambda: True
+        )
+        tasks.spawn("restore", restore.run())
+
+        def ask_control(message: Control) -> "asyncio.Future[ControlAnswer]":
+            return control.serve(message)
+
+        router = Router(catalog, partitions, ask_control, tasks, clock.now_us)
+        self.http = await start_server(Dispatch(router), self._settings.host, self._settings.port, clock=clock, ids=ids)
+
+    async def stop(self) -> None:
+        """Answer what was asked, then give everything up in order."""
+        if hasattr(self, "http"):
+            await self.http.drain(DRAIN_S)
+        await self._tasks.close()
+        await self._log.close()
+        self._views.close()
+        self._scratch.close()
+        self._archive.close()
+
+
+class _HeldHere:
+    """Eventual reads: a table's partition from its leader's view, an index partition from a view of its own."""
+
+    def __init__(self, leaders: LeaderService, indexes: MaterializerService, catalog: Catalog) -> None:
+        self._leaders = leaders
+        self._indexes = indexes
+        self._index_logs: set[LogId] = set()
+        for held in catalog.tables.values():
+            self._changed(None, held.table)
+        catalog.watchers.append(self._changed)
+
+    def get(self, request: Get) -> "asyncio.Future[object]":
+        return self._leaders.partition(LogId(request.log_id)).submit(request)
+
+    def query(self, request: Query) -> object:
+        log_id = LogId(request.log_id)
+        if log_id in self._index_logs:
+            self._indexes.hold(log_id)
+            return self._indexes.query(request)
+        return self._leaders.partition(log_id).submit(request)
+
+    def stats(self, request: Stats) -> object:
+        log_id = LogId(request.log_id)
+        if log_id in self._index_logs:
+            self._indexes.hold(log_id)
+            return self._indexes.stats(request)
+        return self._leaders.stats(request)
+
+    def _changed(self, before: Table | None, after: Table | None) -> None:
+        gone = set(() if before is None else before.logs) - set(() if after is None else after.logs)
+        for log_id in gone:
+            self._index_logs.discard(log_id)
+            self._indexes.forget(log_id)
+            self._leaders.forget(log_id)
+        if after is not None:
+            self._index_logs.update(part.log_id for index in after.indexes for part in index.partitions)

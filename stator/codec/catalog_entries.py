@@ -1,0 +1,63 @@
+"""Table definitions and the other entries of the catalog as canonical JSON.
+
+The same bytes go into the catalog log and, as Define records, into each of the table's own logs. JSON and not Avro: they are
+few, people read them, and unknown members are skipped by readers one version behind.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from stator.model.key_order import hash128
+from stator.model.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class LogPool:
+    """Log ids from `next_log_id` on have never been used."""
+
+    next_log_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: exactly one of its members is set."""
+
+    table: Table | None = None
+    pool: LogPool | None = None
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_entry_decoder = msgspec.json.Decoder(Entry)
+_table_decoder = msgspec.json.Decoder(Table)
+
+
+def table_key(name: str) -> bytes:
+    """The storage key of a table's entry; the empty name is the log pool's."""
+    return hash128(name.encode())
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """An entry's image."""
+    members: dict[str, Any] = {}
+    if entry.table is not None:
+        members["table"] = entry.table
+    if entry.pool is not None:
+        members["pool"] = entry.pool
+    return _encoder.encode(members)
+
+
+def decode_entry(image: bytes) -> Entry:
+    """The entry that an image stands for."""
+    return _entry_decoder.decode(image)
+
+
+def encode_table(table: Table) -> bytes:
+    """A table as a Define record carries it."""
+    return _encoder.encode(table)
+
+
+def decode_table(definition: bytes) -> Table:
+    """The table that a Define record carries."""
+    return _table_decoder.decode(definition)

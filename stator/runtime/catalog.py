@@ -1,0 +1,94 @@
+"""The catalog as every process sees it: all tables in memory, fed by the catalog log and by nothing else (constant work).
+
+An entry of the catalog is an item whose image is JSON: `{"table": …}` under the table's name, or `{"pool": …}`, the next free
+log id. Its version is what a compare-and-set on it must name.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stator.codec.catalog_entries import decode_entry, table_key
+from stator.codec.log_records import decode_effects
+from stator.model.positions import Offset
+from stator.model.records import Envelope, Kind
+from stator.model.tables import Table
+from stator.runtime.replica import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A table with the version under which the catalog holds it."""
+
+    table: Table
+    version_us: int
+
+
+class Catalog:
+    """All tables by name, following a replica of the catalog log."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.tables: dict[str, Versioned] = {}
+        self.watchers: list[Callable[[Table | None, Table | None], None]] = []
+        """Told of each change: (before, after); None is "no such table"."""
+        self._replica = replica
+        self._names: dict[bytes, str] = {}
+        self._changed = asyncio.Event()
+        for key, stored in replica.view.scan(b"", None):
+            self._set(key, stored.image, stored.timestamp_us)
+        replica.observers.append(self._accepted)
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name, whatever its status."""
+        found = self.tables.get(name)
+        return None if found is None else found.table
+
+    def pool(self) -> tuple[int, int]:
+        """The next free log id and the version of the entry that says so."""
+        stored = self._replica.view.get(table_key(""))
+        if stored is None:
+            return 1, 0
+        entry = decode_entry(stored.image)
+        assert entry.pool is not None
+        return entry.pool.next_log_id, stored.timestamp_us
+
+    async def until(self, wanted: Callable[["Catalog"], bool]) -> None:
+        """Return once `wanted(self)` holds."""
+        while not wanted(self):
+            await self._changed.wait()
+
+    @property
+    def next_offset(self) -> Offset:
+        """The end of what this process has seen of the catalog log."""
+        return self._replica.position.next_offset
+
+    async def shows(self, timestamp_us: int) -> None:
+        """Return once a change with this timestamp is here."""
+        await self.until(lambda _: self._replica.position.timestamp_us >= timestamp_us)
+
+    async def caught_up(self, next_offset: Offset) -> None:
+        """Return once everything below `next_offset` of the catalog log is here."""
+        await self._replica.reached(next_offset)
+
+    def _accepted(self, _offset: Offset, record: Envelope) -> None:
+        if record.kind is Kind.EFFECT:
+            for effect in decode_effects(record):
+                self._set(effect.key, effect.new, effect.timestamp_us)
+            # Wake everybody who waits now; whoever waits later gets the next event.
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    def _set(self, key: bytes, image: bytes | None, version_us: int) -> None:
+        if key == table_key(""):
+            return
+        entry = None if image is None else decode_entry(image)
+        after = None if entry is None else entry.table
+        name = self._names.pop(key, None) if after is None else after.name
+        if name is None:
+            return
+        before = self.tables.pop(name, None)
+        if after is not None:
+            self._names[key] = name
+            self.tables[name] = Versioned(after, version_us)
+        for watch in self.watchers:
+            watch(None if before is None else before.table, after)

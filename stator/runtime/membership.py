@@ -1,0 +1,97 @@
+"""Who is alive and who leads what, as far as this process has heard: heartbeats between all processes.
+
+Every 300 ms each process tells every other that it lives and which logs it leads; one not heard for 1.5 s is suspected.
+All of this is a hint. It decides who tries to claim and where a router tries first, never who may write (protocol R12).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from stator.model.positions import LogId
+from stator.ports.clock import Clock
+from stator.ports.peers import Peers
+from stator.rules.commands import Alive, Heartbeat
+
+HEARTBEAT_S = 0.3
+SUSPECT_S = 1.5
+
+
+class Membership:
+    """This process's picture of the others. `members` maps node name to role and is fixed at start."""
+
+    def __init__(
+        self,
+        node: str,
+        members: dict[str, str],
+        peers: Peers,
+        clock: Clock,
+        incarnation: int,
+        leads: Callable[[], dict[int, int]],
+    ) -> None:
+        self._node = node
+        self._members = members
+        self._peers = peers
+        self._clock = clock
+        self._incarnation = incarnation
+        self._leads = leads
+        self._heard: dict[str, float] = {}
+        self._leaders: dict[LogId, tuple[int, str]] = {}
+        self._started = clock.monotonic()
+        peers.serve("heartbeat", self._receive)
+
+    def alive(self, role: str) -> list[str]:
+        """Names of the processes of a role that have been heard lately, this one included, sorted."""
+        return sorted(name for name, its_role in self._members.items() if its_role == role and self._lives(name))
+
+    def leader(self, log_id: LogId) -> str | None:
+        """The live node that said last, with the highest epoch, that it leads the log."""
+        epoch_node = self._leaders.get(log_id)
+        if epoch_node is None or not self._lives(epoch_node[1]):
+            return None
+        return epoch_node[1]
+
+    @property
+    def settled(self) -> bool:
+        """Whether this process has listened for long enough to say that somebody is not there."""
+        return self._clock.monotonic() - self._started > SUSPECT_S
+
+    async def run(self) -> None:
+        """Tell everybody, for ever."""
+        while True:
+            message = Heartbeat(self._node, self._members[self._node], self._incarnation, self._leads())
+            self._learn(message)
+            for name in self._members:
+                if name != self._node:
+                    self._peers.call(name, "heartbeat", message, HEARTBEAT_S * 2).add_done_callback(_forget)
+            await self._clock.sleep(HEARTBEAT_S)
+
+    def _receive(self, message: Heartbeat) -> Alive:
+        self._learn(message)
+        return Alive(self._incarnation)
+
+    def _learn(self, message: Heartbeat) -> None:
+        self._heard[message.node] = self._clock.monotonic()
+        for led, (_, node) in list(self._leaders.items()):
+            if node == message.node and led not in message.leads:
+                del self._leaders[led]
+        for log_id, epoch in message.leads.items():
+            known = self._leaders.get(LogId(log_id))
+            if known is None or epoch >= known[0]:
+                self._leaders[LogId(log_id)] = (epoch, message.node)
+
+    def _lives(self, name: str) -> bool:
+        if name == self._node:
+            return True
+        heard = self._heard.get(name)
+        return heard is not None and self._clock.monotonic() - heard <= SUSPECT_S
+
+
+def members_from(seeds: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Node name to role for the names of a deployment: `leader-1` is of the role `leader`."""
+    return {name: name.rpartition("-")[0] for name, _ in seeds}
+
+
+def _forget(call: "asyncio.Future[Alive]") -> None:
+    # A lost heartbeat is what the missing answer means; there is nothing else to do about it.
+    if not call.cancelled():
+        call.exception()

@@ -1,0 +1,148 @@
+"""Asks the leader, or a reader, of a partition: finds a node, tries another when that one does not lead or is gone, and gives up
+at the deadline. What it knows about places is a hint and corrected by the answers.
+
+One future per request and no task: this is on the path of every PutItem and GetItem.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from stator.model.errors import NotLeaderError, OutcomeUnknownError, ServiceUnavailableError
+from stator.model.positions import LogId
+from stator.ports.peers import PeerLostError, Peers, PeerUnreachableError
+
+DEADLINE_S = 5.0
+"""What a request gets in all, attempts included (architecture section 1)."""
+
+_RETRY_S = 0.05
+_SWEEP_S = 0.25
+
+
+class Placement(Protocol):
+    """Where to try first."""
+
+    def leader(self, log_id: LogId) -> str | None:
+        """The node that should lead a log, or None when nobody is known."""
+        ...
+
+    def reader(self, log_id: LogId) -> str | None:
+        """A node that has a view of the log; a different one each time, when there are several."""
+        ...
+
+
+class PartitionClient:
+    """Calls to partitions, by log id."""
+
+    def __init__(self, peers: Peers, placement: Placement) -> None:
+        self._peers = peers
+        self._placement = placement
+        self._hints: dict[LogId, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._deadlines: deque[tuple[float, asyncio.Future[Any], bool]] = deque()
+        self._sweeping = False
+
+    def ask_leader(self, log_id: LogId, method: str, message: Any) -> "asyncio.Future[Any]":
+        """Ask whoever leads. A write that got no answer in time ends in OutcomeUnknownError; anything that certainly did not
+        happen is tried again until then.
+        """
+        outer: asyncio.Future[Any] = self._loop.create_future()
+        self._watch(outer, may_write=method == "write")
+        self._try_leader(log_id, method, message, outer)
+        return outer
+
+    def ask_reader(self, log_id: LogId, method: str, message: Any) -> "asyncio.Future[Any]":
+        """Ask a process that has a view of the log, which may lag behind."""
+        outer: asyncio.Future[Any] = self._loop.create_future()
+        self._watch(outer, may_write=False)
+        self._try_reader(log_id, method, message, outer)
+        return outer
+
+    def _try_leader(self, log_id: LogId, method: str, message: Any, outer: "asyncio.Future[Any]") -> None:
+        if outer.done():
+            return
+        node = self._hints.get(log_id) or self._placement.leader(log_id)
+        again = partial(self._try_leader, log_id, method, message, outer)
+        if node is None:
+            self._loop.call_later(_RETRY_S, again)
+            return
+        call = self._peers.call(node, method, message, DEADLINE_S)
+        call.add_done_callback(partial(self._leader_answered, log_id, node, outer, method == "write", again))
+
+    def _leader_answered(
+        self,
+        log_id: LogId,
+        node: str,
+        outer: "asyncio.Future[Any]",
+        may_write: bool,
+        again: Callable[[], None],
+        call: "asyncio.Future[Any]",
+    ) -> None:
+        if call.cancelled() or outer.done():
+            return
+        error = call.exception()
+        if error is None:
+            outer.set_result(call.result())
+        elif isinstance(error, NotLeaderError):
+            if error.hint is not None and error.hint != node:
+                self._hints[log_id] = error.hint
+                again()
+            else:
+                self._hints.pop(log_id, None)
+                self._loop.call_later(_RETRY_S, again)
+        elif isinstance(error, PeerUnreachableError) or (isinstance(error, PeerLostError) and not may_write):
+            self._hints.pop(log_id, None)
+            self._loop.call_later(_RETRY_S, again)
+        elif isinstance(error, PeerLostError | TimeoutError):
+            self._hints.pop(log_id, None)
+            outer.set_exception(OutcomeUnknownError("The partition's leader did not answer"))
+        else:
+            outer.set_exception(error)
+
+    def _try_reader(self, log_id: LogId, method: str, message: Any, outer: "asyncio.Future[Any]") -> None:
+        if outer.done():
+            return
+        node = self._placement.reader(log_id)
+        again = partial(self._try_reader, log_id, method, message, outer)
+        if node is None:
+            self._loop.call_later(_RETRY_S, again)
+            return
+        call = self._peers.call(node, method, message, DEADLINE_S)
+        call.add_done_callback(partial(self._reader_answered, outer, again))
+
+    def _reader_answered(
+        self, outer: "asyncio.Future[Any]", again: Callable[[], None], call: "asyncio.Future[Any]"
+    ) -> None:
+        if call.cancelled() or outer.done():
+            return
+        error = call.exception()
+        if error is None:
+            outer.set_result(call.result())
+        elif isinstance(error, PeerLostError | TimeoutError | NotLeaderError):
+            self._loop.call_later(_RETRY_S, again)
+        else:
+            outer.set_exception(error)
+
+    # --- deadlines: all are equally long, so they end in the order in which they began -------------------------
+
+    def _watch(self, outer: "asyncio.Future[Any]", *, may_write: bool) -> None:
+        self._deadlines.append((self._loop.time() + DEADLINE_S, outer, may_write))
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][1].done()):
+            _, outer, may_write = self._deadlines.popleft()
+            if not outer.done():
+                outer.set_exception(
+                    OutcomeUnknownError("The request was not completed in time")
+                    if may_write
+                    else ServiceUnavailableError("The request was not completed in time")
+                )
+        self._sweeping = bool(self._deadlines)
+        if self._sweeping:
+            self._loop.call_later(_SWEEP_S, self._sweep)
