@@ -182,12 +182,16 @@ def test_a_reader_that_overtakes_the_reports_sees_nothing_twice(tmp_path: Path) 
 def test_what_is_queued_when_the_log_closes_is_committed(tmp_path: Path) -> None:
     async def scenario(log: LmdbLog) -> None:
         def hold_up(_txn: lmdb.Transaction) -> None:
+            loop.call_soon_threadsafe(held_up.set_result, None)
             deadline = time.monotonic() + 10
             while log._writer._queue.qsize() < 4 and time.monotonic() < deadline:
                 time.sleep(0.001)
 
         await log.create([ONE])
-        log._writer.submit(Change(hold_up, asyncio.get_running_loop().create_future()))
+        loop = asyncio.get_running_loop()
+        held_up = loop.create_future()
+        log._writer.submit(Change(hold_up, loop.create_future()))
+        await held_up
         outcomes = [appended(log, ONE, b"x") for _ in range(3)]
         async with asyncio.timeout(20):
             await log.close()  # the fourth in the queue is its end

@@ -182,6 +182,18 @@ class ViewContract(ABC):
         behaves_like_a_dict()
         views.close()
 
+    def test_a_snapshot_is_not_moved_by_what_is_applied_meanwhile(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([put(b"%03d" % number, b"old") for number in range(100)], at(1))
+        with view.snapshot() as (position, items):
+            first = next(items)
+            view.apply([put(b"%03d" % number, b"new") for number in range(0, 200, 2)], at(2))
+            view.apply([Change(b"%03d" % number, None) for number in range(1, 100, 2)], at(3))
+            rows = [first, *items]
+        assert position == at(1)
+        assert [(key, item.image) for key, item in rows] == [(b"%03d" % number, b"old") for number in range(100)]
+        assert view.position == at(3)
+
     def test_items_and_position_survive_reopening(self) -> None:
         views = self.open_views()
         views.open(1).apply([put(b"a", b"kept")], POSITION)
