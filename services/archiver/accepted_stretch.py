@@ -4,10 +4,12 @@ The archiver runs R1 and R2 so that a log that was rewritten is noticed before t
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 from stator.codec.log_records import decode_base, decode_envelope
 from stator.codec.record_times import record_times
-from stator.codec.segment_files import SegmentBuilder, SegmentFooter
+from stator.codec.segment_files import SegmentBuilder
+from stator.model.archive import SegmentEntry, segment_name
 from stator.model.errors import DamagedDataError
 from stator.model.positions import OWN_LANE, Epoch, LaneId, LaneState, LogId, Offset, TimestampUs
 from stator.model.records import Kind, LogMessage
@@ -40,8 +42,7 @@ class AcceptedStretch:
         return self._segment.size_bytes
 
     @property
-    def epoch(self) -> Epoch:
-        """The epoch in force behind its last message."""
+    def _epoch(self) -> Epoch:
         return self.lanes.get(OWN_LANE, LaneState()).epoch
 
     def take(self, message: LogMessage) -> None:
@@ -61,6 +62,16 @@ class AcceptedStretch:
             if record.kind is Kind.BASE:
                 self.begins_us = decode_base(record).timestamp_us
 
-    def finish(self) -> tuple[SegmentFooter, bytes]:
-        """The segment's footer and bytes."""
-        return self._segment.finish(self.lanes)
+    def finish(self) -> tuple[SegmentEntry, bytes]:
+        """The segment as a head lists it, and its bytes. At least one message must have been taken."""
+        footer, data = self._segment.finish(self.lanes)
+        entry = SegmentEntry(
+            name=segment_name(self._log_id, footer.first_offset, footer.last_offset, self._epoch),
+            first_offset=footer.first_offset,
+            last_offset=footer.last_offset,
+            timestamp_us_min=footer.timestamp_us_min,
+            timestamp_us_max=footer.timestamp_us_max,
+            sha256=sha256(data).hexdigest(),
+            size_bytes=len(data),
+        )
+        return entry, data

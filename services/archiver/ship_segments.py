@@ -13,10 +13,9 @@ from typing import Any
 import structlog
 
 from stator.codec.manifests import encode_segments_head
-from stator.codec.segment_files import SegmentFooter
-from stator.model.archive import SegmentEntry, SegmentsHead, segment_name, segments_head_name
+from stator.model.archive import RetiredObject, SegmentEntry, SegmentsHead, segments_head_name
 from stator.model.errors import DamagedDataError, LogError
-from stator.model.positions import LogId, Offset
+from stator.model.positions import LogId, Offset, TimestampUs
 from stator.model.records import LogMessage
 from stator.ports.archive import Archive
 from stator.ports.clock import Clock
@@ -24,6 +23,7 @@ from stator.ports.log import Log, LogReader
 from stator.runtime.archived_objects import load_segments_head, store_verified
 
 from .accepted_stretch import AcceptedStretch
+from .merge_segments import drop_retired, merge_run, run_to_merge
 from .patience import persist
 
 _log = structlog.get_logger()
@@ -38,6 +38,8 @@ class SegmentLimits:
 
     segment_bytes: int = 8 * 1024 * 1024
     segment_age_s: float = 10.0
+    merge_segments: int = 64
+    """So many small ones in a row, together no larger than `segment_bytes`, become one: heads stay short."""
 
 
 class SegmentShipper:
@@ -142,11 +144,9 @@ class SegmentShipper:
         return () if reading.cancelled() else reading.result()
 
     async def _ship(self) -> bool:
-        """Archive the open segment and begin the next. False, and nothing changed, when the head is ahead of us."""
-        footer, data = self._stretch.finish()
-        name = segment_name(self._log_id, footer.first_offset, footer.last_offset, self._stretch.epoch)
-        sha256 = await persist(self._clock, name, lambda: store_verified(self._archive, name, data))
-        entry = _entry(name, footer, sha256, len(data))
+        """Archive the open segment and begin the next. False, and nothing changed, when another shipper is at work."""
+        entry, data = self._stretch.finish()
+        await self._store(entry, data)
         head = replace(
             self._head,
             segments=(*self._head.segments, entry),
@@ -161,10 +161,35 @@ class SegmentShipper:
             "segment_shipped", log_id=self._log_id, first_offset=entry.first_offset, last_offset=entry.last_offset
         )
         self._release()
+        return await self._merge()
+
+    async def _merge(self) -> bool:
+        """Make one segment of the last ones when they are many and small. Returns as `_ship` does."""
+        run = run_to_merge(self._head.segments, self._limits.merge_segments, self._limits.segment_bytes)
+        if not run:
+            return True
+        try:
+            entry, data = await persist(
+                self._clock, "merge", lambda: merge_run(self._archive, self._clock, self._log_id, run)
+            )
+        except DamagedDataError as error:  # the newest part of the log must reach the archive all the same
+            _log.error("segment_damaged", log_id=self._log_id, reason=error.message)
+            return True
+        await self._store(entry, data)
+        now_us = TimestampUs(self._clock.now_us())
+        kept = await persist(self._clock, "retired segments", lambda: drop_retired(self._archive, self._head, now_us))
+        retired = tuple(RetiredObject(name=old.name, retired_us=now_us) for old in run)
+        head = replace(self._head, segments=(*self._head.segments[: -len(run)], entry), retired=(*kept, *retired))
+        if not await persist(self._clock, "segments head", lambda: self._store_head(head)):
+            return False
+        self._head = head
         return True
 
+    async def _store(self, entry: SegmentEntry, data: bytes) -> None:
+        await persist(self._clock, entry.name, lambda: store_verified(self._archive, entry.name, data))
+
     async def _store_head(self, head: SegmentsHead) -> bool:
-        """Make `head` the stored one; False, and it stays, when the stored one is of another shipper and longer."""
+        """Make `head` the stored one; False when another shipper has changed it, unless what it left is shorter."""
         try:
             stored = await self._load_head()
         except DamagedDataError as error:  # what it should say is known here, so this mends it
@@ -172,7 +197,7 @@ class SegmentShipper:
         else:
             if stored == head:  # an earlier attempt, whose success was not heard of
                 return True
-            if stored.next_offset > self._head.next_offset:
+            if stored != self._head and stored.next_offset >= self._head.next_offset:
                 _log.warning("shipped_elsewhere", log_id=self._log_id, archived_until=stored.next_offset)
                 return False
         await store_verified(self._archive, segments_head_name(self._log_id), encode_segments_head(head))
@@ -198,15 +223,3 @@ class SegmentShipper:
     def _check_running(self) -> None:
         if self._ended is not None:
             raise LogError(f"log {self._log_id} is not shipped any more: {self._ended!r}")
-
-
-def _entry(name: str, footer: SegmentFooter, sha256: str, size_bytes: int) -> SegmentEntry:
-    return SegmentEntry(
-        name=name,
-        first_offset=footer.first_offset,
-        last_offset=footer.last_offset,
-        timestamp_us_min=footer.timestamp_us_min,
-        timestamp_us_max=footer.timestamp_us_max,
-        sha256=sha256,
-        size_bytes=size_bytes,
-    )

@@ -18,8 +18,9 @@ from stator.model.positions import LogId, Offset, TimestampUs
 from stator.model.records import Base
 from stator.model.tables import Partition, RestoreOrigin, Table
 from stator.ports.clock import Clock
+from stator.ports.peers import Peers
 from stator.ports.view import Views
-from stator.rules.commands import Close, Closed, Lead, Led, Size, Stats
+from stator.rules.commands import Close, Closed, Lead, Led, RestoreStatus, Size, Stats, Steps
 from stator.rules.recovery_plan import Moment
 from stator.runtime.catalog import Catalog, Versioned
 from stator.runtime.catalog_writer import CatalogWriter
@@ -48,8 +49,7 @@ class TableRestore:
         tasks: Tasks,
         on_duty: Callable[[], bool],
     ) -> None:
-        self.progress: dict[str, tuple[int, int]] = {}
-        """Per table being restored: steps done and steps in all, as far as they are known."""
+        self._steps: dict[str, dict[LogId, tuple[int, int]]] = {}
         self._catalog = catalog
         self._writer = CatalogWriter(catalog, partitions)
         self._partitions = partitions
@@ -60,6 +60,15 @@ class TableRestore:
         self._tasks = tasks
         self._on_duty = on_duty
         self._working: set[str] = set()
+
+    def serve(self, peers: Peers) -> None:
+        """Answer how far a restore is."""
+        peers.serve("restore_status", self.status)
+
+    def status(self, request: RestoreStatus) -> Steps:
+        """Steps of all partitions together, as far as they are known yet."""
+        parts = self._steps.get(request.table_id, {}).values()
+        return Steps(sum(done for done, _ in parts), sum(total for _, total in parts))
 
     async def run(self) -> None:
         """Look for tables to restore, for ever."""
@@ -91,7 +100,7 @@ class TableRestore:
             definition = encode_table(finished)
             bases = await asyncio.gather(
                 *(
-                    self._restore_partition(origin, source, target, definition)
+                    self._restore_partition(table, origin, source, target, definition)
                     for source, target in zip(origin.source_partitions, table.partitions, strict=True)
                 )
             )
@@ -104,14 +113,21 @@ class TableRestore:
             await self._clock.sleep(1.0)
         finally:
             self._working.discard(table.table_id)
+            self._steps.pop(table.table_id, None)
 
     async def _restore_partition(
-        self, origin: RestoreOrigin, source: Partition, target: Partition, definition: bytes
+        self, table: Table, origin: RestoreOrigin, source: Partition, target: Partition, definition: bytes
     ) -> tuple[LogId, Offset]:
         self._scratch.drop(target.log_id)
         scratch = self._scratch.open(target.log_id)
         moment = await self._closed(source.log_id, origin.timestamp_us)
-        position = await self._history.state_at(source.log_id, moment, scratch)
+        steps = self._steps.setdefault(table.table_id, {})
+
+        def progress(done: int, total: int) -> None:
+            # The state found must still be written, installed and indexed: count that as much as finding it.
+            steps[target.log_id] = (done, 2 * max(total, 1))
+
+        position = await self._history.state_at(source.log_id, moment, scratch, progress)
         name = f"bases/{target.log_id:08d}.snap"
         entry = await self._snapshots.write(name, scratch.scan(b"", None), position)
         self._scratch.drop(target.log_id)

@@ -14,7 +14,21 @@ from stator.model.errors import DomainError, ResourceNotFoundError
 from stator.model.key_order import token
 from stator.model.positions import LogId, Offset
 from stator.model.tables import Partition, Table, partition_for
-from stator.rules.commands import Command, Control, ControlAnswer, Get, Got, Outcome, Page, Query, Size, Stats, Write
+from stator.rules.commands import (
+    Command,
+    Control,
+    ControlAnswer,
+    Get,
+    Got,
+    Outcome,
+    Page,
+    Query,
+    RestoreStatus,
+    Size,
+    Stats,
+    Steps,
+    Write,
+)
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
@@ -23,6 +37,7 @@ from .error_bodies import error_response
 from .http_messages import Response
 
 AskControl = Callable[[Control], "asyncio.Future[ControlAnswer]"]
+AskRestore = Callable[[RestoreStatus], "asyncio.Future[Steps]"]
 
 
 class Router:
@@ -33,6 +48,7 @@ class Router:
         catalog: Catalog,
         partitions: PartitionClient,
         ask_control: AskControl,
+        ask_restore: AskRestore,
         tasks: Tasks,
         now_us: Callable[[], int],
     ) -> None:
@@ -40,6 +56,7 @@ class Router:
         self.now_us = now_us
         self._partitions = partitions
         self._ask_control = ask_control
+        self._ask_restore = ask_restore
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
 
@@ -77,6 +94,10 @@ class Router:
         """How much a partition's view holds."""
         size: Size = await self._partitions.ask_reader(log_id, "read_stats", Stats(log_id))
         return size
+
+    async def restore_steps(self, table: Table) -> Steps:
+        """How far the restore of a table is."""
+        return await self._ask_restore(RestoreStatus(table.table_id))
 
     async def control(self, operation: str, request: dict[str, Any]) -> Response:
         """Have a table operation done; return once this router's catalog shows it."""

@@ -18,7 +18,7 @@ from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_lmdb import LmdbViews
 from stator.model.positions import CATALOG_LOG, LogId
 from stator.model.tables import Table
-from stator.rules.commands import Control, ControlAnswer, Get, Query, Stats
+from stator.rules.commands import Control, ControlAnswer, Get, Query, RestoreStatus, Stats, Steps
 from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
 from stator.runtime.lifecycle import Tasks
@@ -107,12 +107,16 @@ class Standalone:
         restore = TableRestore(
             catalog, partitions, history, snapshots, self._scratch, clock, tasks, on_duty=lambda: True
         )
+        restore.serve(peers)
         tasks.spawn("restore", restore.run())
 
         def ask_control(message: Control) -> "asyncio.Future[ControlAnswer]":
             return control.serve(message)
 
-        router = Router(catalog, partitions, ask_control, tasks, clock.now_us)
+        def ask_restore(message: RestoreStatus) -> "asyncio.Future[Steps]":
+            return peers.call(NODE, "restore_status", message, DRAIN_S)
+
+        router = Router(catalog, partitions, ask_control, ask_restore, tasks, clock.now_us)
         self.http = await start_server(Dispatch(router), self._settings.host, self._settings.port, clock=clock, ids=ids)
 
     async def stop(self) -> None:

@@ -31,6 +31,14 @@ class SegmentEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredObject:
+    """A segment that a merged one replaced: kept for a while, because a restore may have read an older head."""
+
+    name: str
+    retired_us: TimestampUs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentsHead:
     """All segments of a log, ascending and without gaps, and the state of its lanes behind the last one."""
 
@@ -39,6 +47,8 @@ class SegmentsHead:
     lanes: dict[LaneId, LaneState] = field(default_factory=dict)
     begins_us: TimestampUs = TimestampUs(0)
     """The instant of the Base record that history begins with; 0 when it begins with nothing, or was not archived yet."""
+
+    retired: tuple[RetiredObject, ...] = ()
 
     @property
     def next_offset(self) -> Offset:

@@ -183,6 +183,19 @@ class ControlAnswer(msgspec.Struct, frozen=True, array_like=True):
     catalog_offset: int
 
 
+class RestoreStatus(msgspec.Struct, frozen=True, array_like=True):
+    """To a restore process: how far is the table of this id?"""
+
+    table_id: str
+
+
+class Steps(msgspec.Struct, frozen=True, array_like=True):
+    """So many of so many steps are done; 0 of 0 when nothing is known."""
+
+    done: int
+    total: int
+
+
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
     """I am alive: my name, role, a number that is new each time I start, and the logs I lead with their epochs."""
 
@@ -208,6 +221,7 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "read_get": (Get, Got),
     "read_query": (Query, Page),
     "read_stats": (Stats, Size),
+    "restore_status": (RestoreStatus, Steps),
     "control": (Control, ControlAnswer),
     "heartbeat": (Heartbeat, Alive),
 }

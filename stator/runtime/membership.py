@@ -5,7 +5,7 @@ All of this is a hint. It decides who tries to claim and where a router tries fi
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from stator.model.positions import LogId
 from stator.ports.clock import Clock
@@ -84,11 +84,6 @@ class Membership:
             return True
         heard = self._heard.get(name)
         return heard is not None and self._clock.monotonic() - heard <= SUSPECT_S
-
-
-def members_from(seeds: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Node name to role for the names of a deployment: `leader-1` is of the role `leader`."""
-    return {name: name.rpartition("-")[0] for name, _ in seeds}
 
 
 def _forget(call: "asyncio.Future[Alive]") -> None:

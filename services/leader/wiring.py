@@ -1,0 +1,45 @@
+"""A leader process: partitions with warm views, led as the log decides."""
+
+from stator.model.errors import ServiceUnavailableError
+from stator.runtime.cluster_node import ClusterNode, Failed
+from stator.runtime.settings import ClusterSettings
+
+from .assignment import Assignment
+from .server import LeaderService
+
+
+class LeaderProcess:
+    """See `runtime/process.Service`."""
+
+    _leaders: LeaderService
+
+    def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
+        self._node = ClusterNode(settings, on_failure)
+
+    async def start(self) -> None:
+        """Join the cluster and take part in leading."""
+        node = self._node
+        await node.join(archive=True, leads=self._leads)
+        self._leaders = LeaderService(
+            node.name,
+            node.log,
+            node.views("views"),
+            node.clock,
+            node.ids,
+            node.tasks,
+            node.snapshots.install_base,
+            on_use=False,
+        )
+        self._leaders.serve(node.peers)
+        assignment = Assignment(node.name, self._leaders, node.membership, node.catalog, node.clock)
+        node.tasks.spawn("assignment", assignment.run())
+
+    def _leads(self) -> dict[int, int]:
+        return self._leaders.leads() if hasattr(self, "_leaders") else {}
+
+    async def stop(self) -> None:
+        """Tell everybody who waits to ask elsewhere, then leave."""
+        if hasattr(self, "_leaders"):
+            for partition in self._leaders.partitions.values():
+                partition.resign(ServiceUnavailableError("The leader is stopping"))
+        await self._node.close()

@@ -1,0 +1,41 @@
+"""A materializer process: views of the partitions that rendezvous hashing gives it, for eventual reads."""
+
+from stator.model.tables import Table
+from stator.rules.placement import holders
+from stator.runtime.cluster_node import ClusterNode, Failed
+from stator.runtime.settings import ClusterSettings
+
+from .server import MaterializerService
+
+
+class MaterializerProcess:
+    """See `runtime/process.Service`."""
+
+    _views: MaterializerService
+
+    def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
+        self._node = ClusterNode(settings, on_failure)
+        self._fellows = [name for name, role in settings.members.items() if role == "materializer"]
+
+    async def start(self) -> None:
+        """Join the cluster and follow the logs of all tables."""
+        node = self._node
+        await node.join(archive=True)
+        self._views = MaterializerService(node.log, node.views("views"), node.tasks, node.snapshots.install_base)
+        self._views.serve(node.peers)
+        for held in node.catalog.tables.values():
+            self._changed(None, held.table)
+        node.catalog.watchers.append(self._changed)
+
+    async def stop(self) -> None:
+        """Leave."""
+        await self._node.close()
+
+    def _changed(self, before: Table | None, after: Table | None) -> None:
+        had = set(() if before is None else before.logs)
+        has = set(() if after is None else after.logs)
+        for log_id in had - has:
+            self._views.forget(log_id)
+        for log_id in has:
+            if self._node.name in holders(log_id, self._fellows):
+                self._views.hold(log_id)

@@ -1,0 +1,72 @@
+"""A router process: the HTTP front door over a cluster node."""
+
+from functools import partial
+
+from stator.model.errors import OutcomeUnknownError
+from stator.ports.peers import PeerLostError, PeerUnreachableError
+from stator.rules.commands import Control, ControlAnswer, RestoreStatus, Steps
+from stator.runtime.cluster_node import ClusterNode, Failed
+from stator.runtime.settings import ClusterSettings
+
+from .dispatch import Dispatch
+from .routing import Router
+from .server import HttpServer, start_server
+
+CONTROL_TIMEOUT_S = 30.0
+STATUS_TIMEOUT_S = 1.0
+DRAIN_S = 10.0
+
+
+class RouterProcess:
+    """See `runtime/process.Service`."""
+
+    http: HttpServer
+
+    def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
+        self._node = ClusterNode(settings, on_failure)
+
+    async def start(self) -> None:
+        """Join the cluster and listen."""
+        node, settings = self._node, self._node.settings
+        await node.join(archive=False)
+        ask = partial(node.tasks.request, "control")
+        router = Router(
+            node.catalog,
+            node.partitions,
+            lambda message: ask(self._control(message)),
+            lambda message: ask(self._restore_status(message)),
+            node.tasks,
+            node.clock.now_us,
+        )
+        self.http = await start_server(Dispatch(router), settings.host, settings.port, clock=node.clock, ids=node.ids)
+
+    async def stop(self) -> None:
+        """Answer what was asked, then leave."""
+        if hasattr(self, "http"):
+            await self.http.drain(DRAIN_S)
+        await self._node.close()
+
+    async def _restore_status(self, message: RestoreStatus) -> Steps:
+        """Whoever is at work on it knows."""
+        best = Steps(0, 0)
+        for name in self._node.membership.alive("restore"):
+            steps: Steps = await self._node.peers.call(name, "restore_status", message, STATUS_TIMEOUT_S)
+            best = max(best, steps, key=lambda known: known.total)
+        return best
+
+    async def _control(self, message: Control) -> ControlAnswer:
+        """Ask the control processes one after the other; only one that certainly did nothing is passed over."""
+        node = self._node
+        deadline = node.clock.monotonic() + CONTROL_TIMEOUT_S
+        while True:
+            for name in node.membership.alive("control"):
+                try:
+                    answer: ControlAnswer = await node.peers.call(name, "control", message, CONTROL_TIMEOUT_S)
+                except PeerUnreachableError:
+                    continue
+                except (PeerLostError, TimeoutError) as error:
+                    raise OutcomeUnknownError("The operation was not completed in time") from error
+                return answer
+            if node.clock.monotonic() >= deadline:
+                raise OutcomeUnknownError("No control process answers")
+            await node.clock.sleep(0.1)

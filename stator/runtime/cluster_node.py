@@ -1,0 +1,149 @@
+"""What every process of a cluster is made of: Kafka's log, peers, the catalog in memory, and who is alive.
+
+With the services' wirings the only place that names concrete adapters. A service adds its own verbs to a node, starts it, and
+has everything torn down in order when it ends.
+"""
+
+from collections.abc import Callable
+
+from stator.adapters.archive_minio import MinioArchive, S3Settings
+from stator.adapters.clock_system import SystemClock
+from stator.adapters.identity_system import SystemIds
+from stator.adapters.log_kafka import KafkaLog
+from stator.adapters.peers_socket import SocketPeers
+from stator.adapters.view_lmdb import LmdbViews
+from stator.adapters.view_memory import MemoryViews
+from stator.codec.peer_messages import PeerMessages
+from stator.model.errors import StartupError
+from stator.model.positions import CATALOG_LOG, LogId
+from stator.ports.view import Views
+from stator.rules.commands import REQUESTS
+from stator.rules.placement import holders, preference
+from stator.runtime.catalog import Catalog
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.membership import Membership
+from stator.runtime.partition_client import PartitionClient
+from stator.runtime.replica import Replica
+from stator.runtime.settings import ClusterSettings
+from stator.runtime.snapshots import Snapshots
+
+Failed = Callable[[str, BaseException], None]
+
+
+class ClusterNode:
+    """One process of a cluster. `join` connects it; after `close` nothing of it is left."""
+
+    log: KafkaLog
+    peers: SocketPeers
+    catalog: Catalog
+    membership: Membership
+    placement: "ClusterPlacement"
+    partitions: PartitionClient
+    archive: MinioArchive
+    snapshots: Snapshots
+
+    def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.ids = SystemIds()
+        self.tasks = Tasks(on_failure)
+        self._closing: list[Callable[[], None]] = []
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.settings.node
+
+    async def join(self, *, archive: bool, leads: Callable[[], dict[int, int]] = dict) -> None:
+        """Connect to Kafka, the peers and (if wanted) the object store, and read the catalog.
+
+        Raises StartupError when one of them cannot be had.
+        """
+        settings = self.settings
+        if archive:
+            self.archive = MinioArchive(
+                S3Settings(
+                    endpoint=settings.s3_endpoint,
+                    bucket=settings.s3_bucket,
+                    access_key=settings.s3_access_key,
+                    secret_key=settings.s3_secret_key,
+                ),
+                self.clock,
+            )
+            self._closing.append(self.archive.close)
+            await self.archive.open()
+            self.snapshots = Snapshots(self.archive, self.clock)
+        self.log = await KafkaLog.connect(settings.kafka, self.clock)
+        await self.log.create([CATALOG_LOG])
+        try:
+            self.peers = await SocketPeers.listen(*settings.listen, settings.seeds, PeerMessages(REQUESTS))
+        except OSError as error:
+            raise StartupError(f"cannot listen on {settings.listen[0]}:{settings.listen[1]}: {error}") from error
+        replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
+        self.tasks.spawn("catalog", replica.run())
+        await replica.reached(await self.log.end(CATALOG_LOG))
+        self.catalog = Catalog(replica)
+        self.membership = Membership(self.name, settings.members, self.peers, self.clock, self.ids.bits64() >> 1, leads)
+        self.placement = ClusterPlacement(self.membership, settings.members)
+        self.partitions = PartitionClient(self.peers, self.placement)
+        self.tasks.spawn("membership", self.membership.run())
+
+    def views(self, folder: str) -> Views:
+        """A place for views in this process's data directory."""
+        views = LmdbViews(self.settings.data / folder)
+        self._closing.append(views.close)
+        return views
+
+    def on_duty(self) -> bool:
+        """Whether this process is the one of its role that does background work: the first that lives. A hint; such work
+        bears to be done twice.
+        """
+        role = self.settings.members[self.name]
+        return self.membership.settled and self.membership.alive(role)[0] == self.name
+
+    def mine(self, log_id: LogId) -> bool:
+        """Whether this process is the first choice for a log among all of its role, alive or not."""
+        role = self.settings.members[self.name]
+        return (
+            preference(log_id, [name for name, other in self.settings.members.items() if other == role])[0] == self.name
+        )
+
+    async def close(self) -> None:
+        """Give everything up."""
+        await self.tasks.close()
+        if hasattr(self, "peers"):
+            await self.peers.close()
+        if hasattr(self, "log"):
+            await self.log.close()
+        for close in reversed(self._closing):
+            close()
+
+
+class ClusterPlacement:
+    """Where partitions are led and read, as far as heartbeats tell."""
+
+    def __init__(self, membership: Membership, members: dict[str, str]) -> None:
+        self._membership = membership
+        self._materializers = [name for name, role in members.items() if role == "materializer"]
+        self._turn = 0
+
+    def leader(self, log_id: LogId) -> str | None:
+        """Who says that it leads; else who should claim."""
+        leader = self._membership.leader(log_id)
+        if leader is not None:
+            return leader
+        alive = self._membership.alive("leader")
+        return preference(log_id, alive)[0] if alive else None
+
+    def reader(self, log_id: LogId) -> str | None:
+        """The materializers that hold the log, in turn."""
+        alive = set(self._membership.alive("materializer"))
+        able = [node for node in holders(log_id, self._materializers) if node in alive]
+        if not able:
+            return None
+        self._turn += 1
+        return able[self._turn % len(able)]
+
+
+async def _no_base(*_: object) -> None:
+    raise AssertionError("the catalog starts from nothing")

@@ -1,0 +1,82 @@
+"""Settings of a cluster's processes, from STATOR_* variables. Read once, at start; a missing or malformed one is told by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stator.model.errors import StartupError
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """What every process of a cluster needs to know. `seeds` names all of them: node name to peer address."""
+
+    node: str
+    kafka: str
+    listen: Address
+    seeds: Mapping[str, Address]
+    data: Path
+    s3_endpoint: str
+    s3_bucket: str
+    s3_access_key: str
+    s3_secret_key: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    partitions: int = 4
+    """Partitions of a new table."""
+    segment_age_s: float = 10.0
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Node name to role: `leader-1` is a leader."""
+        return {name: name.rpartition("-")[0] for name in self.seeds}
+
+
+def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
+    """Read the settings. Raises StartupError naming the variable that is missing or cannot be understood."""
+
+    def text(name: str, default: str | None = None) -> str:
+        value = environment.get(name, default)
+        if value is None:
+            raise StartupError(f"{name} is not set")
+        return value
+
+    def number(name: str, default: str) -> float:
+        given = text(name, default)
+        try:
+            return float(given)
+        except ValueError as error:
+            raise StartupError(f"{name} is {given!r}, which is not a number") from error
+
+    def seeds(name: str) -> dict[str, Address]:
+        pairs = [entry.partition("=") for entry in text(name).split(",")]
+        return {node.strip(): _address(name, address) for node, _, address in pairs}
+
+    node = text("STATOR_NODE")
+    members = seeds("STATOR_SEEDS")
+    if node not in members:
+        raise StartupError(f"STATOR_NODE is {node!r}, which STATOR_SEEDS does not list")
+    return ClusterSettings(
+        node=node,
+        kafka=text("STATOR_KAFKA"),
+        listen=_address("STATOR_LISTEN", text("STATOR_LISTEN", ":".join(map(str, members[node])))),
+        seeds=members,
+        data=Path(text("STATOR_DATA", f"data/{node}")),
+        s3_endpoint=text("STATOR_S3_ENDPOINT"),
+        s3_bucket=text("STATOR_S3_BUCKET", "stator"),
+        s3_access_key=text("STATOR_S3_ACCESS_KEY"),
+        s3_secret_key=text("STATOR_S3_SECRET_KEY"),
+        host=text("STATOR_HOST", "127.0.0.1"),
+        port=int(number("STATOR_PORT", "8000")),
+        partitions=int(number("STATOR_PARTITIONS", "4")),
+        segment_age_s=number("STATOR_SEGMENT_AGE_S", "10"),
+    )
+
+
+def _address(name: str, given: str) -> Address:
+    host, _, port = given.strip().rpartition(":")
+    if not host or not port.isdecimal():
+        raise StartupError(f"{name} has {given!r} where host:port is wanted")
+    return host, int(port)
