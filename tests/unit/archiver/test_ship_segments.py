@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.archiver.ship_segments import SegmentLimits, SegmentShipper
 from stator.adapters.archive_memory import MemoryArchive
@@ -162,6 +163,51 @@ def test_a_segment_is_cut_when_it_is_large_enough() -> None:
     in_shop(scenario)
 
 
+def test_many_small_segments_become_one_and_the_old_ones_go_after_a_while() -> None:
+    async def scenario(shop: Shop) -> None:
+        shipper = shop.start(SegmentLimits(segment_bytes=100_000, segment_age_s=10.0, merge_segments=8))
+        segments: list[int] = []
+        for _ in range(30):
+            shop.grow(1)
+            await shipper.flush(shop.history.end)
+            await shop.settle()
+            segments.append(len((await shop.head()).segments))
+        assert max(segments) == 7
+        assert await shop.archived() == shop.history.messages
+        old = [name for name in shop.archive.objects if name.endswith(".seg")]
+        assert len(old) > 30
+        shop.clock.advance(3_601)
+        for _ in range(8):
+            shop.grow(1)
+            await shipper.flush(shop.history.end)
+            await shop.settle()
+        head = await shop.head()
+        named = {entry.name for entry in head.segments} | {entry.name for entry in head.retired}
+        assert named == {name for name in shop.archive.objects if name.endswith(".seg")}
+        assert len(named) < 20
+        assert await shop.archived() == shop.history.messages
+
+    in_shop(scenario)
+
+
+def test_a_damaged_old_segment_is_not_merged_and_does_not_stop_the_shipping() -> None:
+    async def scenario(shop: Shop) -> None:
+        shipper = shop.start(SegmentLimits(segment_bytes=100_000, segment_age_s=10.0, merge_segments=4))
+        for _ in range(3):
+            shop.grow(1)
+            await shipper.flush(shop.history.end)
+        first = (await shop.head()).segments[0].name
+        shop.archive.objects[first] += b"?"
+        for _ in range(3):
+            shop.grow(1)
+            await shipper.flush(shop.history.end)
+            await shop.settle()
+        assert shipper.archived_until == shop.history.end
+        assert (await shop.head()).segments[0].name == first
+
+    in_shop(scenario)
+
+
 def test_an_idle_log_puts_nothing_however_long_it_lasts() -> None:
     async def scenario(shop: Shop) -> None:
         shop.grow(3)
@@ -241,7 +287,10 @@ def test_killed_anywhere_it_ships_the_same_log_in_the_end(seed: int) -> None:
         for _ in range(6):
             shop.grow(dice.randint(1, 12))
             shop.archive.fault = lambda _: dice.choice([None, None, None, "after", "before"])
-            shop.start(SegmentLimits(segment_bytes=dice.randint(200, 2_000), segment_age_s=1.0))
+            limits = SegmentLimits(
+                segment_bytes=dice.randint(200, 2_000), segment_age_s=1.0, merge_segments=dice.randint(2, 5)
+            )
+            shop.start(limits)
             for _ in range(dice.randint(1, 60)):
                 await asyncio.sleep(0)
                 shop.clock.advance(dice.choice([0, 0, 0.3]))
@@ -273,6 +322,42 @@ def test_two_shippers_of_one_log_leave_one_archive(seed: int) -> None:
         assert await shop.archived() == shop.history.messages
 
     in_shop(scenario, seed)
+
+
+def test_a_shipper_that_was_away_does_not_shorten_what_another_archived() -> None:
+    async def scenario(shop: Shop) -> None:
+        shop.grow(10)
+        stale_archive = FlakyArchive(shop.archive.objects)
+        stale_archive.fault = lambda name: "before" if name.endswith(".seg") else None
+        stale = shop.start(SMALL, stale_archive)
+        await shop.settle()
+        shop.grow(50)
+        await shop.start(LARGE).flush(shop.history.end)
+        shop.store.trim(LOG, shop.history.end)
+        longest = await shop.head()
+        stale_archive.fault = lambda _: None
+        shop.clock.advance(60)
+        await shop.settle()
+        assert await shop.head() == longest
+        assert stale.archived_until == shop.history.end
+
+    in_shop(scenario)
+
+
+def test_a_head_that_was_stored_though_the_put_timed_out_is_not_taken_for_anothers() -> None:
+    async def scenario(shop: Shop) -> None:
+        shop.archive.fault = lambda name: "after" if name.endswith(".json") else None
+        shop.grow(10)
+        shipper = shop.start()
+        with capture_logs() as lines:
+            flushing = asyncio.ensure_future(shipper.flush(shop.history.end))
+            while not flushing.done():
+                await shop.settle()
+                shop.clock.advance(1)
+        assert {"segment_shipped", "archive_away"} <= {line["event"] for line in lines}
+        assert "shipped_elsewhere" not in {line["event"] for line in lines}
+
+    in_shop(scenario)
 
 
 def test_a_rewritten_log_halts_the_shipper_before_it_is_archived() -> None:

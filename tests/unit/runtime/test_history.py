@@ -13,11 +13,9 @@ from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.view_memory import MemoryView
 from stator.codec.manifests import encode_segments_head, encode_snapshots_head
 from stator.model.archive import (
-    SegmentEntry,
     SegmentsHead,
     SnapshotEntry,
     SnapshotsHead,
-    segment_name,
     segments_head_name,
     snapshot_name,
     snapshots_head_name,
@@ -26,7 +24,6 @@ from stator.model.errors import DamagedDataError, InvalidRestoreTimeError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base
 from stator.rules.recovery_plan import Moment
-from stator.runtime.archived_objects import store_verified
 from stator.runtime.history import History
 from stator.runtime.snapshots import Snapshots
 from tests.histories import Items, RandomLog, position_of
@@ -58,17 +55,8 @@ class Deployment:
             stretch = AcceptedStretch(LOG, head.next_offset, head.lanes)
             for message in self.history.messages[head.next_offset : cut]:
                 stretch.take(message)
-            footer, data = stretch.finish()
-            name = segment_name(LOG, footer.first_offset, footer.last_offset, stretch.epoch)
-            entry = SegmentEntry(
-                name=name,
-                first_offset=footer.first_offset,
-                last_offset=footer.last_offset,
-                timestamp_us_min=footer.timestamp_us_min,
-                timestamp_us_max=footer.timestamp_us_max,
-                sha256=await store_verified(self.archive, name, data),
-                size_bytes=len(data),
-            )
+            entry, data = stretch.finish()
+            await self.archive.put(entry.name, data)
             head = replace(
                 head,
                 segments=(*head.segments, entry),
