@@ -11,7 +11,7 @@ from typing import Self
 from stator.adapters.log_kafka_appender import KafkaAppender
 from stator.adapters.log_kafka_reader import KafkaFetcher, KafkaReader
 from stator.adapters.log_kafka_settings import Settings
-from stator.adapters.log_kafka_topics import KafkaTopics
+from stator.adapters.log_kafka_topics import LOG_PREFIX, KafkaTopics
 from stator.model.errors import LogError
 from stator.model.positions import LogId, Offset
 from stator.ports.clock import Clock
@@ -48,7 +48,7 @@ class KafkaLog:
         bootstrap: str,
         clock: Clock,
         *,
-        prefix: str = "stator.wal.",
+        prefix: str = LOG_PREFIX,
         replication: int = 3,
         min_insync: int = 2,
         producers: int = 2,
@@ -118,7 +118,7 @@ class KafkaLog:
         while True:
             await self._clock.sleep(self._look_s)
             silent = [reader for fetcher in self._fetchers for reader in fetcher.silent()]
-            absent = await self._topics.absent([reader.topic for reader in silent]) if silent else set()
+            absent = await self._topics.absent({reader.topic for reader in silent})
             for reader in silent:
                 if reader.topic in absent & missing:
                     reader.fail(LogError(f"{reader.topic} does not exist"))

@@ -4,8 +4,9 @@ A topic is never created again under a name that was deleted: readers could not 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -17,6 +18,7 @@ from stator.model.errors import LogError, StartupError
 from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.ports.clock import Clock
 
+LOG_PREFIX = "stator.wal."
 _CATALOG = "catalog"
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -27,6 +29,11 @@ _RETRY_S = 0.02
 
 Asked = Mapping[TopicPartition, "Future[Any]"]
 Ask = Callable[[Sequence[str]], Asked]
+
+
+def log_topic(log_id: LogId, prefix: str = LOG_PREFIX) -> str:
+    """The topic of a log."""
+    return prefix + (_CATALOG if log_id == CATALOG_LOG else f"{log_id:08d}")
 
 
 class KafkaTopics:
@@ -42,7 +49,7 @@ class KafkaTopics:
 
     def name(self, log_id: LogId) -> str:
         """The topic of a log."""
-        return self._prefix + (_CATALOG if log_id == CATALOG_LOG else f"{log_id:08d}")
+        return log_topic(log_id, self._prefix)
 
     async def reach(self, timeout_s: float) -> None:
         """Return when a broker answers; StartupError when none does in time."""
@@ -79,6 +86,9 @@ class KafkaTopics:
             topics = [topic for topic, answer in answers.items() if isinstance(answer, KafkaError)]
             if topics:
                 await self._clock.sleep(_RETRY_S)
+                # Asking for offsets never refreshes "no leader", once the client has heard that of a new topic.
+                with suppress(KafkaException):
+                    await self._topic_names(_REQUEST_TIMEOUT_S)
 
     async def delete(self, log_ids: Sequence[LogId]) -> None:
         """Remove topics; those that are gone are left so."""
@@ -125,8 +135,10 @@ class KafkaTopics:
 
         await self._ask_one(self.name(log_id), ask)
 
-    async def absent(self, topics: Sequence[str]) -> set[str]:
+    async def absent(self, topics: Set[str]) -> set[str]:
         """Those that do not exist, as one broker has it. Empty when nobody answers."""
+        if not topics:
+            return set()
         asked = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=_REQUEST_TIMEOUT_S)
         absent = set()
         for topic, outcome in asked.items():
