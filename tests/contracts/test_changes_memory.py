@@ -19,7 +19,7 @@ class TestMemoryChanges(ChangesContract):
         self.store = MemoryChangeStore()
 
     @asynccontextmanager
-    async def opened(self, logs: Sequence[LogId]) -> AsyncIterator[Changes]:
+    async def opened(self, logs: Sequence[LogId]) -> AsyncIterator[Changes]:  # noqa: ARG002 memory needs no logs
         changes = MemoryChanges(self.store)
         yield changes
         await changes.close()

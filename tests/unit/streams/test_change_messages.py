@@ -5,8 +5,14 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from stator.codec.change_topics import TOPIC_LENGTH_MAX, decode_change, decode_state, encode_change, encode_state
-from stator.codec.change_topics import topic_name
+from stator.codec.change_topics import (
+    TOPIC_LENGTH_MAX,
+    decode_change,
+    decode_state,
+    encode_change,
+    encode_state,
+    topic_name,
+)
 from stator.model.changes import ChangeMessage
 from stator.model.errors import DamagedDataError
 from stator.model.item import Item

@@ -4,8 +4,18 @@ from collections.abc import Iterator
 from random import Random
 
 from stator.codec.catalog_entries import encode_table
-from stator.codec.log_records import BASE, CLAIM, DEFINE, EFFECTS, encode_base, encode_claim, encode_define
-from stator.codec.log_records import encode_effects, encode_envelope, fingerprint
+from stator.codec.log_records import (
+    BASE,
+    CLAIM,
+    DEFINE,
+    EFFECTS,
+    encode_base,
+    encode_claim,
+    encode_define,
+    encode_effects,
+    encode_envelope,
+    fingerprint,
+)
 from stator.model.item import Item, encode_image
 from stator.model.positions import OWN_LANE, Epoch, LogId, Seq, TimestampUs, WriterId
 from stator.model.records import Base, Effect, Kind
