@@ -4,9 +4,9 @@ A topic is never created again under a name that was deleted: readers could not 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -86,9 +86,6 @@ class KafkaTopics:
             topics = [topic for topic, answer in answers.items() if isinstance(answer, KafkaError)]
             if topics:
                 await self._clock.sleep(_RETRY_S)
-                # Asking for offsets never refreshes "no leader", once the client has heard that of a new topic.
-                with suppress(KafkaException):
-                    await self._topic_names(_REQUEST_TIMEOUT_S)
 
     async def delete(self, log_ids: Sequence[LogId]) -> None:
         """Remove topics; those that are gone are left so."""
@@ -135,7 +132,7 @@ class KafkaTopics:
 
         await self._ask_one(self.name(log_id), ask)
 
-    async def absent(self, topics: Set[str]) -> set[str]:
+    async def absent(self, topics: AbstractSet[str]) -> set[str]:
         """Those that do not exist, as one broker has it. Empty when nobody answers."""
         if not topics:
             return set()

@@ -109,6 +109,23 @@ def test_fifty_logs_made_in_one_call_take_appends_and_readers_at_once(kafka: Kaf
     run(kafka, scenario)
 
 
+def test_readers_of_a_log_that_another_process_deleted_fail_and_no_others(kafka: KafkaBrokers) -> None:
+    async def scenario(log: KafkaLog, kept: LogId) -> None:
+        gone = LogId(kept + 1)
+        await log.create([gone])
+        keeping = [asyncio.ensure_future(log.read(kept, Offset(0)).read()) for _ in range(2)]
+        losing = [asyncio.ensure_future(log.read(gone, Offset(0)).read()) for _ in range(2)]
+        async with connected(kafka.bootstrap) as other:
+            await other.delete([gone])
+        for read in losing:
+            with pytest.raises(LogError, match="does not exist"):
+                await read
+        await offsets_of(log, kept, [b"a"])
+        assert [(await read)[0].data for read in keeping] == [b"a", b"a"]
+
+    run(kafka, scenario)
+
+
 def test_a_log_made_by_another_process_is_usable_at_once(kafka: KafkaBrokers) -> None:
     async def scenario(log: KafkaLog, first: LogId) -> None:
         other_id = LogId(first + 1)
