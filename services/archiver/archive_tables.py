@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
+from stator.model.errors import DamagedDataError, LogError
 from stator.model.positions import CATALOG_LOG, LogId
 from stator.model.tables import Table
 from stator.ports.archive import Archive
@@ -12,6 +15,10 @@ from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 
 from .ship_segments import SegmentLimits, SegmentShipper
+
+_log = structlog.get_logger()
+
+RETRY_S = 5.0
 
 
 class ArchiverService:
@@ -53,7 +60,19 @@ class ArchiverService:
             return
         shipper = SegmentShipper(self._log, self._archive, self._clock, log_id, self._limits)
         self.shippers[log_id] = shipper
-        self._running[log_id] = self._tasks.spawn(f"archive-{log_id}", shipper.run())
+        self._running[log_id] = self._tasks.spawn(f"archive-{log_id}", self._ship(log_id, shipper))
+
+    async def _ship(self, log_id: LogId, shipper: SegmentShipper) -> None:
+        """One log's damage or disappearance must not stop the others."""
+        while True:
+            try:
+                await shipper.run()
+            except DamagedDataError as error:
+                _log.error("archiving_halted", log_id=log_id, reason=error.message)
+                return
+            except LogError as error:
+                _log.warning("archiving_interrupted", log_id=log_id, reason=error.message)
+                await self._clock.sleep(RETRY_S)
 
     def _stop(self, log_id: LogId) -> None:
         if self.shippers.pop(log_id, None) is not None:

@@ -21,10 +21,10 @@ from stator.ports.archive import Archive
 from stator.ports.clock import Clock
 from stator.ports.log import Log, LogReader
 from stator.runtime.archived_objects import load_segments_head, store_verified
+from stator.runtime.patience import persist
 
 from .accepted_stretch import AcceptedStretch
 from .merge_segments import drop_retired, merge_run, run_to_merge
-from .patience import persist
 
 _log = structlog.get_logger()
 

@@ -43,7 +43,12 @@ class Assignment:
             if self._node in order[:COPIES]:
                 partition = self._leaders.partition(log_id)
                 orphan = self._membership.settled and self._membership.leader(log_id) is None
-                if orphan and order[0] == self._node and partition.state is State.FOLLOWING:
+                if (
+                    orphan
+                    and order[0] == self._node
+                    and partition.state is State.FOLLOWING
+                    and not partition.replica.damaged
+                ):
                     partition.claim()
         for log_id in set(self._leaders.partitions) - wanted:
             self._leaders.forget(log_id)

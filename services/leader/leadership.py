@@ -26,7 +26,14 @@ from stator.codec.log_records import (
     encode_envelope,
     fingerprint,
 )
-from stator.model.errors import DomainError, LogError, NotLeaderError, ServiceUnavailableError
+from stator.model.errors import (
+    DamagedDataError,
+    DomainError,
+    LogError,
+    NotLeaderError,
+    OutcomeUnknownError,
+    ServiceUnavailableError,
+)
 from stator.model.positions import OWN_LANE, Epoch, LogId, Offset, Seq, TimestampUs, WriterId
 from stator.model.records import Effect, Envelope, Kind
 from stator.ports.clock import Clock
@@ -149,7 +156,12 @@ class Leadership:
 
     async def _claim(self, ended: "asyncio.Future[bool]") -> None:
         while not ended.done():
-            await self._catch_up()
+            try:
+                await self._catch_up()
+            except DamagedDataError as error:
+                self.resign(OutcomeUnknownError(f"This partition's log or view is damaged: {error.message}"))
+                ended.set_result(False)
+                return
             lane = self.replica.position.lane()
             self._epoch_tried = Epoch(max(lane.epoch, self._epoch_tried) + 1)
             self._writer = WriterId(self._ids.bits64())

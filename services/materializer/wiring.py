@@ -1,11 +1,13 @@
 """A materializer process: views of the partitions that rendezvous hashing gives it, for eventual reads."""
 
+from stator.model.positions import LogId
 from stator.model.tables import Table
 from stator.rules.placement import holders
 from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
 
 from .server import MaterializerService
+from .ship_snapshots import SnapshotLimits, SnapshotSweep
 
 
 class MaterializerProcess:
@@ -15,6 +17,7 @@ class MaterializerProcess:
 
     def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
         self._node = ClusterNode(settings, on_failure)
+        self._table_logs: set[LogId] = set()
         self._fellows = [name for name, role in settings.members.items() if role == "materializer"]
 
     async def start(self) -> None:
@@ -23,6 +26,8 @@ class MaterializerProcess:
         await node.join(archive=True)
         self._views = MaterializerService(node.log, node.views("views"), node.tasks, node.snapshots.install_base)
         self._views.serve(node.peers)
+        sweep = SnapshotSweep(self._views.replicas.values, node.archive, node.clock, SnapshotLimits(), self._snapshots)
+        node.tasks.spawn("snapshots", sweep.run())
         for held in node.catalog.tables.values():
             self._changed(None, held.table)
         node.catalog.watchers.append(self._changed)
@@ -31,9 +36,16 @@ class MaterializerProcess:
         """Leave."""
         await self._node.close()
 
+    def _snapshots(self, log_id: LogId) -> bool:
+        """Snapshots of a table's partition are taken by the first of its two views; an index has none: it is rebuilt."""
+        return self._node.mine(log_id) and log_id in self._table_logs
+
     def _changed(self, before: Table | None, after: Table | None) -> None:
         had = set(() if before is None else before.logs)
         has = set(() if after is None else after.logs)
+        self._table_logs -= had
+        if after is not None:
+            self._table_logs |= {partition.log_id for partition in after.partitions}
         for log_id in had - has:
             self._views.forget(log_id)
         for log_id in has:

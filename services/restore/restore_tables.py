@@ -129,7 +129,8 @@ class TableRestore:
 
         position = await self._history.state_at(source.log_id, moment, scratch, progress)
         name = f"bases/{target.log_id:08d}.snap"
-        entry = await self._snapshots.write(name, scratch.scan(b"", None), position)
+        with scratch.snapshot() as (_, items):
+            entry = await self._snapshots.write(name, items, position)
         self._scratch.drop(target.log_id)
         base = Base(name, bytes.fromhex(entry.sha256), position.digest, origin.timestamp_us)
         led: Led = await self._partitions.ask_leader(

@@ -9,6 +9,7 @@ not take longer the more tables there are.
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from stator.adapters.archive_directory import DirectoryArchive
 from stator.adapters.clock_system import SystemClock
@@ -18,6 +19,7 @@ from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_lmdb import LmdbViews
 from stator.model.positions import CATALOG_LOG, LogId
 from stator.model.tables import Table
+from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Get, Query, RestoreStatus, Stats, Steps
 from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
@@ -32,6 +34,7 @@ from ..gsi.base_items import archived_base_items
 from ..gsi.worker import IndexWorker
 from ..leader.server import LeaderService
 from ..materializer.server import MaterializerService
+from ..materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
 from ..restore.restore_tables import TableRestore
 from ..router.dispatch import Dispatch
 from ..router.routing import Router
@@ -84,7 +87,7 @@ class Standalone:
         catalog_partition = leaders.partition(CATALOG_LOG)
         catalog = Catalog(catalog_partition.replica)
         await catalog_partition.claim()
-        held_here = _HeldHere(leaders, indexes, catalog)
+        held_here = _HeldHere(leaders, indexes, log, catalog, tasks)
         peers.serve("read_get", held_here.get)
         peers.serve("read_query", held_here.query)
         peers.serve("read_stats", held_here.stats)
@@ -103,6 +106,14 @@ class Standalone:
             SegmentLimits(segment_age_s=self._settings.segment_age_s),
             mine=lambda _log_id: True,
         )
+        sweep = SnapshotSweep(
+            lambda: [partition.replica for partition in leaders.partitions.values()],
+            self._archive,
+            clock,
+            SnapshotLimits(),
+            mine=lambda log_id: log_id != CATALOG_LOG,
+        )
+        tasks.spawn("snapshots", sweep.run())
         history = History(self._archive, log, clock)
         restore = TableRestore(
             catalog, partitions, history, snapshots, self._scratch, clock, tasks, on_duty=lambda: True
@@ -133,7 +144,12 @@ class Standalone:
 class _HeldHere:
     """Eventual reads: a table's partition from its leader's view, an index partition from a view of its own."""
 
-    def __init__(self, leaders: LeaderService, indexes: MaterializerService, catalog: Catalog) -> None:
+    def __init__(
+        self, leaders: LeaderService, indexes: MaterializerService, log: Log, catalog: Catalog, tasks: Tasks
+    ) -> None:
+        self._log = log
+        self._tasks = tasks
+        self._caught_up: set[LogId] = set()
         self._leaders = leaders
         self._indexes = indexes
         self._index_logs: set[LogId] = set()
@@ -146,22 +162,32 @@ class _HeldHere:
 
     def query(self, request: Query) -> object:
         log_id = LogId(request.log_id)
-        if log_id in self._index_logs:
-            self._indexes.hold(log_id)
+        if log_id not in self._index_logs:
+            return self._leaders.partition(log_id).submit(request)
+        if log_id in self._caught_up:
             return self._indexes.query(request)
-        return self._leaders.partition(log_id).submit(request)
+        return self._tasks.request("first-query", self._after_catching_up(log_id, self._indexes.query, request))
 
     def stats(self, request: Stats) -> object:
         log_id = LogId(request.log_id)
-        if log_id in self._index_logs:
-            self._indexes.hold(log_id)
+        if log_id not in self._index_logs:
+            return self._leaders.stats(request)
+        if log_id in self._caught_up:
             return self._indexes.stats(request)
-        return self._leaders.stats(request)
+        return self._tasks.request("first-stats", self._after_catching_up(log_id, self._indexes.stats, request))
+
+    async def _after_catching_up(self, log_id: LogId, answer: Callable[[Any], object], request: object) -> object:
+        """A view that is opened on its first use must not answer before it has read what its log already holds."""
+        replica = self._indexes.hold(log_id)
+        await replica.reached(await self._log.end(log_id))
+        self._caught_up.add(log_id)
+        return answer(request)
 
     def _changed(self, before: Table | None, after: Table | None) -> None:
         gone = set(() if before is None else before.logs) - set(() if after is None else after.logs)
         for log_id in gone:
             self._index_logs.discard(log_id)
+            self._caught_up.discard(log_id)
             self._indexes.forget(log_id)
             self._leaders.forget(log_id)
         if after is not None:

@@ -19,7 +19,7 @@ class Tasks:
 
     def __init__(self, on_failure: Callable[[str, BaseException], None]) -> None:
         self._on_failure = on_failure
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # in the order of their start, so that runs can be repeated
         self._closed = False
 
     def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -28,25 +28,28 @@ class Tasks:
             work.close()
             raise RuntimeError(f"cannot start {name}: closed")
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
         return task
 
     def request(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` for somebody who waits for the task: how it ends is theirs to handle."""
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._forget)
         return task
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
+        self._forget(task)
         if task.cancelled():
             return
         error = task.exception()
         if error is not None:
             _log.error("task_failed", task=task.get_name(), exc_info=error)
             self._on_failure(task.get_name(), error)
+
+    def _forget(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.pop(task, None)
 
     def cancel(self) -> None:
         """Ask all tasks to end, without waiting: what a crash looks like."""

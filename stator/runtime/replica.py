@@ -30,7 +30,8 @@ from stator.rules.evolve import digest_after
 _log = structlog.get_logger()
 
 InstallBase = Callable[[Base, ViewWriter, LogPosition], Awaitable[None]]
-"""Fill a view from a snapshot object and leave it at the given position (whose totals it completes)."""
+"""Fill a view from a snapshot object and leave it at the given position (whose totals it completes). Waits for an archive
+that is away."""
 
 Accepted = Callable[[Offset, Envelope], None]
 """Told of each accepted record, after the view holds it."""

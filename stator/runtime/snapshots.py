@@ -27,6 +27,7 @@ from stator.ports.clock import Clock
 from stator.ports.view import Change, StoredItem, ViewWriter
 from stator.rules.evolve import digest_after
 from stator.runtime.archived_objects import fetch_verified, store_verified
+from stator.runtime.patience import persist
 
 ITEMS_PER_TURN = 256
 """Items handled before other tasks get a turn: some milliseconds, a view's write and the digest included."""
@@ -112,14 +113,14 @@ class Snapshots:
     async def install_base(self, base: Base, view: ViewWriter, position: LogPosition) -> None:
         """Fill a view from the snapshot that a Base record names; it then stands at `position`, totals completed.
 
-        Raises DamagedDataError when the snapshot is not the one announced, and what `load` raises.
+        Waits for an archive that is away. Raises DamagedDataError when the snapshot is not the one announced.
         """
-        after = await self.load(
-            base.snapshot_object,
-            base.sha256.hex(),
-            view,
-            placed=lambda taken: replace(position, digest=taken.digest, items=taken.items, item_bytes=taken.item_bytes),
-        )
+
+        def placed(taken: LogPosition) -> LogPosition:
+            return replace(position, digest=taken.digest, items=taken.items, item_bytes=taken.item_bytes)
+
+        name, sha256 = base.snapshot_object, base.sha256.hex()
+        after = await persist(self._clock, name, lambda: self.load(name, sha256, view, placed=placed))
         if after.digest != base.digest:
             raise DamagedDataError(f"{base.snapshot_object}: has not the digest that the Base record announces")
 

@@ -5,20 +5,26 @@ convenience: the segments alone hold everything, so an archive that is away cost
 """
 
 import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import structlog
 
 from stator.codec.manifests import encode_snapshots_head
 from stator.model.archive import SnapshotEntry, snapshot_name, snapshots_head_name
+from stator.model.errors import DamagedDataError
 from stator.model.positions import LogId, Offset
 from stator.ports.archive import Archive
 from stator.ports.clock import Clock
 from stator.ports.view import ViewReader
 from stator.runtime.archived_objects import load_segments_head, load_snapshots_head, store_verified
+from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
 
 _log = structlog.get_logger()
+
+SWEEP_S = 30.0
+"""Between two looks at the same view."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +33,10 @@ class SnapshotLimits:
 
     records: int = 10_000
     segment_bytes: int = 64 * 1024 * 1024
-    check_interval_s: float = 30.0
 
 
 class SnapshotShipper:
-    """Snapshots of one view. `run` it as a task; `ship` takes one at once."""
+    """Snapshots of one view: `ship` takes one, `due` says when that is worth its while."""
 
     def __init__(self, view: ViewReader, archive: Archive, clock: Clock, log_id: LogId, limits: SnapshotLimits) -> None:
         self._view = view
@@ -43,23 +48,11 @@ class SnapshotShipper:
         self._last: SnapshotEntry | None = None
         self._shipping = asyncio.Lock()
 
-    async def run(self) -> None:
-        """Ship whenever it is due, until cancelled.
-
-        Raises DamagedDataError when the view does not add up to its own digest: it has drifted from its log.
-        """
-        while True:
-            try:
-                if await self._due():
-                    await self.ship()
-            except OSError as error:
-                _log.warning("snapshot_put_off", log_id=self._log_id, reason=str(error))
-            await self._clock.sleep(self._limits.check_interval_s)
-
     async def ship(self) -> SnapshotEntry:
         """Archive the view as it stands and list it; the last one again if the view has not moved since.
 
-        Raises OSError when the archive is away, and DamagedDataError as `run`.
+        Raises OSError when the archive is away, and DamagedDataError when the view does not add up to its own digest: it has
+        drifted from its log.
         """
         async with self._shipping:
             await self._find_last()
@@ -73,7 +66,8 @@ class SnapshotShipper:
         _log.info("snapshot_shipped", log_id=self._log_id, next_offset=entry.next_offset, items=entry.items)
         return entry
 
-    async def _due(self) -> bool:
+    async def due(self) -> bool:
+        """Whether the log has moved far enough beyond the last snapshot. Raises OSError when the archive is away."""
         await self._find_last()
         last = Offset(0) if self._last is None else self._last.next_offset
         records = self._view.position.next_offset - last
@@ -96,3 +90,43 @@ class SnapshotShipper:
         entries = {known.next_offset: known for known in head.snapshots} | {entry.next_offset: entry}
         listed = replace(head, snapshots=tuple(entries[offset] for offset in sorted(entries)))
         await store_verified(self._archive, snapshots_head_name(self._log_id), encode_snapshots_head(listed))
+
+
+class SnapshotSweep:
+    """Goes over the views of a process and ships what is due: one loop for all, however many there are."""
+
+    def __init__(
+        self,
+        replicas: Callable[[], Iterable[Replica]],
+        archive: Archive,
+        clock: Clock,
+        limits: SnapshotLimits,
+        mine: Callable[[LogId], bool],
+    ) -> None:
+        self._replicas = replicas
+        self._archive = archive
+        self._clock = clock
+        self._limits = limits
+        self._mine = mine
+        self._shippers: dict[LogId, SnapshotShipper] = {}
+
+    async def run(self) -> None:
+        """Look at every view now and then, for ever. A view that cannot be snapshotted does not keep the others from it."""
+        while True:
+            replicas = {replica.log_id: replica for replica in self._replicas() if self._mine(replica.log_id)}
+            for gone in self._shippers.keys() - replicas.keys():
+                del self._shippers[gone]
+            for log_id, replica in replicas.items():
+                await self._look_at(log_id, replica)
+            await self._clock.sleep(SWEEP_S)
+
+    async def _look_at(self, log_id: LogId, replica: Replica) -> None:
+        shipper = self._shippers.get(log_id)
+        if shipper is None:
+            shipper = SnapshotShipper(replica.view, self._archive, self._clock, log_id, self._limits)
+            self._shippers[log_id] = shipper
+        try:
+            if await shipper.due():
+                await shipper.ship()
+        except (OSError, DamagedDataError) as error:
+            _log.warning("snapshot_put_off", log_id=log_id, reason=str(error))

@@ -5,19 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from services.archiver.ship_snapshots import SnapshotLimits, SnapshotShipper
+from services.materializer.ship_snapshots import SnapshotLimits, SnapshotShipper, SnapshotSweep
 from stator.adapters.archive_memory import MemoryArchive
 from stator.adapters.clock_manual import ManualClock
+from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.view_memory import MemoryView
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.ports.view import Change, StoredItem
 from stator.rules.evolve import digest_after
 from stator.runtime.archived_objects import load_snapshots_head
+from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
 
 LOG = LogId(7)
-LIMITS = SnapshotLimits(records=10, check_interval_s=30.0)
+LIMITS = SnapshotLimits(records=10)
 
 
 class AbsentArchive(MemoryArchive):
@@ -67,8 +69,14 @@ def at_desk(scenario: Callable[[Desk], Awaitable[None]], archive: MemoryArchive 
     asyncio.run(run())
 
 
+async def _no_base(*_: object) -> None:
+    raise AssertionError("there is no base in these logs")
+
+
 async def running(desk: Desk, work: Callable[[], Awaitable[None]]) -> None:
-    task = asyncio.ensure_future(desk.shipper.run())
+    replica = Replica(MemoryLog(MemoryLogStore()), LOG, desk.view, _no_base)
+    sweep = SnapshotSweep(lambda: [replica], desk.archive, desk.clock, LIMITS, lambda _: True)
+    task = asyncio.ensure_future(sweep.run())
     try:
         await work()
     finally:
