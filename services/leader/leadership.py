@@ -43,7 +43,7 @@ from stator.rules.commands import Lead
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.replica import Replica
 
-from .group_commit import IN_FLIGHT_MAX, GroupCommit, Waiting
+from .group_commit import GroupCommit, Waiting
 from .unmaterialized import Unmaterialized
 from .write_path import Request, WritePath
 
@@ -224,7 +224,6 @@ class Leadership:
             offset,
             self._timestamp,
             self._doubt,
-            1 if self._log.exclusive else IN_FLIGHT_MAX,
         )
         self._group = group
         self._path = WritePath(

@@ -114,7 +114,10 @@ class Router:
 
     def _answer(self, call: "asyncio.Future[Any]", render: Callable[[Any], Response]) -> "asyncio.Future[Response]":
         outer: asyncio.Future[Response] = self._loop.create_future()
-        call.add_done_callback(partial(_finish, outer, render))
+        if call.done():
+            _finish(outer, render, call)
+        else:
+            call.add_done_callback(partial(_finish, outer, render))
         return outer
 
 

@@ -69,7 +69,7 @@ class PartitionClient:
             self._loop.call_later(_RETRY_S, again)
             return
         call = self._peers.call(node, method, message, DEADLINE_S)
-        call.add_done_callback(partial(self._leader_answered, log_id, node, outer, method == "write", again))
+        _when_done(call, partial(self._leader_answered, log_id, node, outer, method == "write", again))
 
     def _leader_answered(
         self,
@@ -110,7 +110,7 @@ class PartitionClient:
             self._loop.call_later(_RETRY_S, again)
             return
         call = self._peers.call(node, method, message, DEADLINE_S)
-        call.add_done_callback(partial(self._reader_answered, outer, again))
+        _when_done(call, partial(self._reader_answered, outer, again))
 
     def _reader_answered(
         self, outer: "asyncio.Future[Any]", again: Callable[[], None], call: "asyncio.Future[Any]"
@@ -146,3 +146,11 @@ class PartitionClient:
         self._sweeping = bool(self._deadlines)
         if self._sweeping:
             self._loop.call_later(_SWEEP_S, self._sweep)
+
+
+def _when_done(call: "asyncio.Future[Any]", then: Callable[["asyncio.Future[Any]"], None]) -> None:
+    # A read that is answered from memory is done already: no need to go through the loop for it.
+    if call.done():
+        then(call)
+    else:
+        call.add_done_callback(then)
