@@ -7,7 +7,7 @@ stay right.
 import asyncio
 from collections.abc import Callable
 
-from stator.model.positions import LogId
+from stator.model.positions import LogId, Offset
 from stator.model.tables import Table
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
@@ -45,9 +45,13 @@ class IndexedSources:
         self._index_logs = IndexLogs(log, clock, ids, tasks)
         self._running: dict[LogId, tuple[IndexedSource, asyncio.Task[None]]] = {}
 
-    def running(self) -> dict[LogId, IndexedSource]:
-        """Those that are at work, by their log."""
-        return {log_id: source for log_id, (source, _) in self._running.items()}
+    def places(self) -> dict[LogId, Offset]:
+        """Where the sources stand that hold their lanes: the next message each is to be fed."""
+        return {
+            log_id: source.propagator.next_offset
+            for log_id, (source, _) in self._running.items()
+            if source.propagator is not None
+        }
 
     def indexed(self) -> dict[LogId, Table]:
         """All source logs of the deployment that have indexes, and their tables."""

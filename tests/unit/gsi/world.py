@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from services.gsi.worker import IndexWorker
 from stator.adapters.clock_manual import ManualClock
@@ -123,11 +124,17 @@ class UnreliableLog(MemoryLog):
         return super().read(log_id, start)
 
 
+class LandingPlace(Protocol):
+    """Where a source writer's bytes go: a store, or a real log."""
+
+    def land(self, log_id: LogId, data: bytes) -> object: ...
+
+
 @dataclass
 class SourceWriter:
     """One partition's leader, and the items it has; a forgotten leader's records come in between."""
 
-    store: MemoryLogStore
+    store: LandingPlace
     log_id: LogId
     dice: random.Random
     items: dict[bytes, bytes] = field(default_factory=dict)
@@ -264,15 +271,19 @@ class World:
         return view
 
     def projection(self) -> dict[LogId, dict[bytes, bytes]]:
-        """What the index logs must add up to, computed from the items alone."""
-        rows: dict[LogId, dict[bytes, bytes]] = {log_id: {} for log_id in INDEX_LOGS}
-        for writer in self.writers:
-            for key, image in writer.items.items():
-                for index in TABLE.indexes:
-                    row = index_row(key, image, index, TABLE.key)
-                    if row is not None:
-                        rows[partition_for(index.partitions, token(row[0])).log_id][row[0]] = row[1]
-        return rows
+        return projection(self.writers)
+
+
+def projection(writers: Sequence[SourceWriter]) -> dict[LogId, dict[bytes, bytes]]:
+    """What the index logs must add up to, computed from the items alone."""
+    rows: dict[LogId, dict[bytes, bytes]] = {log_id: {} for log_id in INDEX_LOGS}
+    for writer in writers:
+        for key, image in writer.items.items():
+            for index in TABLE.indexes:
+                row = index_row(key, image, index, TABLE.key)
+                if row is not None:
+                    rows[partition_for(index.partitions, token(row[0])).log_id][row[0]] = row[1]
+    return rows
 
 
 class Process:

@@ -1,0 +1,88 @@
+"""The index worker of a cluster: Kafka, the object store, the catalog, and Faust around the propagation."""
+
+from collections.abc import Callable
+
+from stator.adapters.archive_minio import MinioArchive, S3Settings
+from stator.adapters.clock_system import SystemClock
+from stator.adapters.identity_system import SystemIds
+from stator.adapters.log_kafka import KafkaLog
+from stator.adapters.view_memory import MemoryViews
+from stator.model.errors import StartupError
+from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.tables import Table
+from stator.runtime.catalog import Catalog
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.replica import Replica
+from stator.runtime.snapshots import Snapshots
+
+from .agent import GroupSettings, SourceGroup
+from .assignment import IndexedSources
+from .base_items import archived_base_items
+from .settings import GsiSettings
+from .watchdog import Watchdog
+
+
+class GsiProcess:
+    """A `runtime.process.Service`."""
+
+    _log: KafkaLog
+    _group: SourceGroup
+    _sources: IndexedSources
+
+    def __init__(self, settings: GsiSettings, on_failure: Callable[[str, BaseException], None]) -> None:
+        """Raises StartupError when the settings cannot be used; connects to nothing yet."""
+        self._settings = settings
+        self._clock = SystemClock()
+        self._ids = SystemIds()
+        self._tasks = Tasks(on_failure)
+        s3 = S3Settings(
+            endpoint=settings.s3_endpoint,
+            bucket=settings.s3_bucket,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key,
+        )
+        self._scratch = settings.data / "faust"
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartupError(f"directory {settings.data} cannot be used: {error.strerror}") from error
+        self._archive = MinioArchive(s3, self._clock)
+        self._assigned: set[LogId] = set()
+
+    async def start(self) -> None:
+        """Read the catalog, join the group. Raises StartupError when Kafka is not reachable."""
+        settings, clock, tasks = self._settings, self._clock, self._tasks
+        log = self._log = await KafkaLog.connect(settings.kafka, clock, prefix=settings.log_prefix)
+        snapshots = Snapshots(self._archive, clock)
+        replica = Replica(log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), snapshots.install_base)
+        catalog = Catalog(replica)
+        tasks.spawn("catalog", replica.run())
+        await replica.reached(await log.end(CATALOG_LOG))
+
+        group_settings = GroupSettings(bootstrap=settings.kafka, prefix=settings.log_prefix, scratch=self._scratch)
+        group = self._group = SourceGroup(group_settings, clock, self._on_assigned)
+        self._sources = IndexedSources(
+            settings.node, log, catalog, clock, self._ids, tasks, archived_base_items(self._archive), group.read
+        )
+        self._catalog_changed(None, None)
+        catalog.watchers.append(self._catalog_changed)
+        await group.start()
+        tasks.spawn("faust", group.run())
+        tasks.spawn("watchdog", Watchdog(self._sources, log, clock, group.nudge).run())
+
+    async def stop(self) -> None:
+        """Leave the group, then give everything up."""
+        if hasattr(self, "_group"):
+            await self._group.stop()
+        await self._tasks.close()
+        if hasattr(self, "_log"):
+            await self._log.close()
+        self._archive.close()
+
+    def _on_assigned(self, sources: set[LogId]) -> None:
+        self._assigned = sources
+        self._sources.assign(sources.__contains__)
+
+    def _catalog_changed(self, _before: Table | None, _after: Table | None) -> None:
+        self._group.subscribe(self._sources.indexed())
+        self._sources.assign(self._assigned.__contains__)
