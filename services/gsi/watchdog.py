@@ -3,8 +3,9 @@
 A consumer that has silently died looks like an idle one (faust #175, #523, #629); only the log's end tells them apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -13,13 +14,19 @@ from stator.model.positions import LogId, Offset
 from stator.ports.clock import Clock
 from stator.ports.log import Log
 
-from .assignment import IndexedSources
-
 _log = structlog.get_logger()
 
 LOOK_S = 5.0
 NUDGE_S = 10.0
 STUCK_S = 30.0
+
+
+class Places(Protocol):
+    """Who knows where this process's sources stand."""
+
+    def places(self) -> Mapping[LogId, Offset]:
+        """The next message of each source that is being worked on."""
+        ...
 
 
 class SourcesStuckError(RuntimeError):
@@ -35,7 +42,7 @@ class _Seen:
 class Watchdog:
     """Looks at all sources of a process."""
 
-    def __init__(self, sources: IndexedSources, log: Log, clock: Clock, nudge: Callable[[LogId], None]) -> None:
+    def __init__(self, sources: Places, log: Log, clock: Clock, nudge: Callable[[LogId], None]) -> None:
         """`nudge` is called for a source that stands still; it should read anew from where it is."""
         self._sources = sources
         self._log = log
