@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-from stator.expressions.conditions import parse_condition
 from stator.model.attributes import normalise_item
 from stator.model.errors import ValidationError
 from stator.rules.commands import DeleteItem, Outcome
@@ -18,18 +17,16 @@ from ..routing import Router
 def delete_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     """Check the key here, decide and log the removal at the partition's leader."""
     parameters = ExpressionParameters(request, "ConditionExpression")
-    text = parameters.text("ConditionExpression")
-    condition = None if text is None else parse_condition(text)
     return_values = request.get("ReturnValues", "NONE")
     if return_values not in {"NONE", "ALL_OLD"}:
         raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
     key = normalise_item(request["Key"])
-    parameters.check(condition)
+    parameters.check()
     table = router.table(request["TableName"])
     check_key(table.key, key)
     command = DeleteItem(
         key=table.key.item_key(key),
-        condition=parameters.bundle(condition, text),
+        condition=parameters.bundle("ConditionExpression"),
         return_values=return_values,
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
     )

@@ -18,10 +18,9 @@ from ..routing import Router
 def get_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     """The stored image goes out as it is, unless a projection asks for parts of it."""
     parameters = ExpressionParameters(request, "ProjectionExpression")
-    text = parameters.text("ProjectionExpression")
-    projection = None if text is None else parse_projection(text)
     key = normalise_item(request["Key"])
-    parameters.check(projection)
+    parameters.check()
+    projection = parameters.bundle("ProjectionExpression")
     table = router.table(request["TableName"])
     check_key(table.key, key)
     strong = request.get("ConsistentRead") is True
@@ -34,7 +33,7 @@ def get_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
             size = 0 if image is None else item_size(decode_image(image))
             consumed = consumed_read(capacity, table.name, None, size, strong=strong)
         if image is not None and projection is not None:
-            image = encode_image(project(projection, decode_image(image), parameters.names))
+            image = encode_image(project(parse_projection(projection.text), decode_image(image), projection.names))
         return spliced(("Item", image), ("ConsumedCapacity", consumed))
 
     return router.get(table, table.key.item_key(key), render, strong=strong)

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-from stator.expressions.conditions import parse_condition
 from stator.model.attributes import item_size, normalise_item
 from stator.model.errors import ValidationError
 from stator.model.item import encode_image
@@ -20,13 +19,11 @@ from ..routing import Router
 def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     """Check the item here, decide and log it at the partition's leader."""
     parameters = ExpressionParameters(request, "ConditionExpression")
-    text = parameters.text("ConditionExpression")
-    condition = None if text is None else parse_condition(text)
     return_values = request.get("ReturnValues", "NONE")
     if return_values not in {"NONE", "ALL_OLD"}:
         raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
     item = normalise_item(request["Item"])
-    parameters.check(condition)
+    parameters.check()
     if item_size(item) > ITEM_BYTES_MAX:
         raise ValidationError("Item size has exceeded the maximum allowed size")
     table = router.table(request["TableName"])
@@ -34,7 +31,7 @@ def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
     command = PutItem(
         key=table.key.item_key(item),
         image=encode_image(item),
-        condition=parameters.bundle(condition, text),
+        condition=parameters.bundle("ConditionExpression"),
         return_values=return_values,
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
     )

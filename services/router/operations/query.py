@@ -4,9 +4,8 @@ import asyncio
 from typing import Any
 
 from stator.expressions.condition_checks import check_filter
-from stator.expressions.conditions import parse_condition
-from stator.expressions.key_conditions import bind, parse_key_condition
-from stator.expressions.projections import parse_projection
+from stator.expressions.key_conditions import bind
+from stator.expressions.legacy import check_filter_attributes, key_range
 from stator.model.attributes import normalise_item
 from stator.model.errors import ValidationError
 from stator.model.item import Item, decode_image, encode_image
@@ -24,26 +23,29 @@ from ..routing import Router
 def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     """One key condition is one stretch of one view: find it, and let the partition cut the page."""
     parameters = ExpressionParameters(request, "ProjectionExpression", "FilterExpression", "KeyConditionExpression")
-    key_text, filter_text = parameters.text("KeyConditionExpression"), parameters.text("FilterExpression")
-    projection_text = parameters.text("ProjectionExpression")
-    if key_text is None:
+    key_condition = parameters.condition("KeyConditionExpression")
+    old_conditions = request.get("KeyConditions")
+    if key_condition is None and old_conditions is None:
         raise ValidationError(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    key_condition = parse_key_condition(key_text)
-    condition = None if filter_text is None else parse_condition(filter_text, "FilterExpression")
-    projection = None if projection_text is None else parse_projection(projection_text)
+    condition = parameters.condition("FilterExpression")
+    projection = parameters.bundle("ProjectionExpression")
     start = request.get("ExclusiveStartKey")
     start_key = None if start is None else normalise_item(start)
-    parameters.check(projection, condition, key_condition)
+    parameters.check()
     table = router.table(request["TableName"])
     strong = request.get("ConsistentRead") is True
     index = _index_of(table, request.get("IndexName"), strong=strong)
     count_only = _check_select(request, index, projected=projection is not None)
     key = table.key if index is None else index.key
+    check_filter_attributes(request.get("QueryFilter"), key.names)
     if condition is not None:
-        check_filter(condition, parameters.names, key.names)
-    asked = bind(key_condition, parameters.names, parameters.values, key)
+        check_filter(condition, parameters.names_of("FilterExpression"), key.names)
+    if key_condition is not None:
+        asked = bind(key_condition, parameters.names, parameters.values, key)
+    else:
+        asked = key_range(old_conditions or {}, key)
     span = span_of(asked, index=index is not None)
     partitions = table.partitions if index is None else index.partitions
     log_id = partition_for(partitions, token(span.low)).log_id
@@ -71,8 +73,8 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         high=span.high,
         reverse=reverse,
         limit=request.get("Limit", 0),
-        filter=parameters.bundle(condition, filter_text),
-        projection=parameters.bundle(projection, projection_text),
+        filter=parameters.bundle("FilterExpression"),
+        projection=projection,
         count_only=count_only,
     )
     return router.query(page, render, strong=strong)

@@ -3,9 +3,7 @@
 import asyncio
 from typing import Any
 
-from stator.expressions.conditions import parse_condition
 from stator.expressions.update_checks import check_keys_unchanged
-from stator.expressions.updates import parse_update
 from stator.model.attributes import normalise_item
 from stator.rules.commands import Outcome, UpdateItem
 from stator.rules.key_checks import check_key
@@ -19,20 +17,18 @@ from ..routing import Router
 def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     """Check key and expressions here; evaluate them and log the effect at the partition's leader."""
     parameters = ExpressionParameters(request, "UpdateExpression", "ConditionExpression")
-    update_text, condition_text = parameters.text("UpdateExpression"), parameters.text("ConditionExpression")
-    update = None if update_text is None else parse_update(update_text)
-    condition = None if condition_text is None else parse_condition(condition_text)
+    update = parameters.update()
     key = normalise_item(request["Key"])
-    parameters.check(update, condition)
+    parameters.check()
     table = router.table(request["TableName"])
     check_key(table.key, key)
     if update is not None:
-        check_keys_unchanged(update, parameters.names, table.key.names)
+        check_keys_unchanged(update, parameters.names_of("UpdateExpression"), table.key.names)
     command = UpdateItem(
         key=table.key.item_key(key),
         key_item=key,
-        update=parameters.bundle(update, update_text),
-        condition=parameters.bundle(condition, condition_text),
+        update=parameters.bundle("UpdateExpression"),
+        condition=parameters.bundle("ConditionExpression"),
         return_values=request.get("ReturnValues", "NONE"),
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         index_keys={key.name: key.type for index in table.indexes for key in index.key.attributes},
