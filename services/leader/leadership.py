@@ -86,6 +86,9 @@ class Leadership:
         self._tasks = tasks
         self._claim_on_use = claim_on_use
         self._writer = WriterId(0)
+        self._candidate = WriterId(
+            0
+        )  # not the writer before its Claim is accepted: records of the epoch before may still come
         self._last_timestamp_us = TimestampUs(0)
         self._epoch_tried = Epoch(0)
         self._waiting: list[tuple[Request, asyncio.Future[Any]]] = []
@@ -164,13 +167,13 @@ class Leadership:
                 return
             lane = self.replica.position.lane()
             self._epoch_tried = Epoch(max(lane.epoch, self._epoch_tried) + 1)
-            self._writer = WriterId(self._ids.bits64())
+            self._candidate = WriterId(self._ids.bits64())
             raw = encode_envelope(
                 Kind.CLAIM,
                 self._log_id,
                 OWN_LANE,
                 self._epoch_tried,
-                self._writer,
+                self._candidate,
                 Seq(0),
                 lane.chain,
                 self._timestamp(),
@@ -204,7 +207,7 @@ class Leadership:
 
     def _accepted(self, offset: Offset, record: Envelope) -> None:
         if record.kind is Kind.CLAIM:
-            if record.writer == self._writer:
+            if record.writer == self._candidate:
                 self._won(offset, record)
             else:
                 self._lost(record)
@@ -216,6 +219,7 @@ class Leadership:
         undecided = self._end_epoch()
         self.state = State.LEADING
         self.epoch = record.epoch
+        self._writer = record.writer
         self.leader_hint = self._node
         group = GroupCommit(
             self._log,

@@ -23,7 +23,8 @@ READ_BYTES_MAX = 4 * 1024 * 1024
 class _StoredLog:
     messages: list[bytes] = field(default_factory=list)
     start: int = 0
-    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    waiting: dict[asyncio.Future[None], None] = field(default_factory=dict)
+    """In the order in which they came, so that a simulated run can be repeated."""
 
     def wake(self) -> None:
         for waiter in self.waiting:
@@ -90,11 +91,11 @@ class MemoryLogStore:
         """Return when it is worth looking again: a message landed, the log was deleted, a process closed its handle."""
         waiting = self._find(log_id).waiting
         waiter = asyncio.get_running_loop().create_future()
-        waiting.add(waiter)
+        waiting[waiter] = None
         try:
             await waiter
         finally:
-            waiting.discard(waiter)
+            waiting.pop(waiter, None)
 
     def _find(self, log_id: LogId) -> _StoredLog:
         try:

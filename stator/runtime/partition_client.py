@@ -80,9 +80,9 @@ class PartitionClient:
         again: Callable[[], None],
         call: "asyncio.Future[Any]",
     ) -> None:
+        error = None if call.cancelled() else call.exception()
         if call.cancelled() or outer.done():
             return
-        error = call.exception()
         if error is None:
             outer.set_result(call.result())
         elif isinstance(error, NotLeaderError):
@@ -115,9 +115,9 @@ class PartitionClient:
     def _reader_answered(
         self, outer: "asyncio.Future[Any]", again: Callable[[], None], call: "asyncio.Future[Any]"
     ) -> None:
+        error = None if call.cancelled() else call.exception()
         if call.cancelled() or outer.done():
             return
-        error = call.exception()
         if error is None:
             outer.set_result(call.result())
         elif isinstance(error, PeerLostError | TimeoutError | NotLeaderError):
