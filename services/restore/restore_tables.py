@@ -7,14 +7,15 @@ start from it. Indexes are folds of the new table: the restore waits until they 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 import structlog
 
 from stator.codec.catalog_entries import encode_table
 from stator.codec.log_records import encode_base
 from stator.model.errors import DomainError
-from stator.model.positions import LogId, Offset, TimestampUs
+from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base
 from stator.model.tables import Partition, RestoreOrigin, Table
 from stator.ports.clock import Clock
@@ -28,6 +29,8 @@ from stator.runtime.history import History
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.snapshots import Snapshots
+
+Result = TypeVar("Result")
 
 _log = structlog.get_logger()
 
@@ -98,11 +101,9 @@ class TableRestore:
                 ),
             )
             definition = encode_table(finished)
-            bases = await asyncio.gather(
-                *(
-                    self._restore_partition(table, origin, source, target, definition)
-                    for source, target in zip(origin.source_partitions, table.partitions, strict=True)
-                )
+            bases = await _all_or_none(
+                self._restore_partition(table, origin, source, target, definition)
+                for source, target in zip(origin.source_partitions, table.partitions, strict=True)
             )
             await self._indexed(table, bases)
             await self._writer.set(finished, held.version_us)
@@ -130,7 +131,7 @@ class TableRestore:
         position = await self._history.state_at(source.log_id, moment, scratch, progress)
         name = f"bases/{target.log_id:08d}.snap"
         with scratch.snapshot() as (_, items):
-            entry = await self._snapshots.write(name, items, position)
+            entry = await self._snapshots.write(name, items, _totals(origin, position))
         self._scratch.drop(target.log_id)
         base = Base(name, bytes.fromhex(entry.sha256), position.digest, origin.timestamp_us)
         led: Led = await self._partitions.ask_leader(
@@ -159,3 +160,26 @@ class TableRestore:
     async def _has_all(self, index_log: LogId, bases: list[tuple[LogId, Offset]]) -> bool:
         size: Size = await self._partitions.ask_reader(index_log, "read_stats", Stats(index_log))
         return all(size.sources.get(source, -1) >= offset for source, offset in bases)
+
+
+def _totals(origin: RestoreOrigin, position: LogPosition) -> LogPosition:
+    """Where a base stands: at an instant, at no place of its source's log. A second attempt finds that log longer, and must
+    write the very same object: the Base record of the first may already name it.
+    """
+    return LogPosition(
+        timestamp_us=origin.timestamp_us,
+        digest=position.digest,
+        items=position.items,
+        item_bytes=position.item_bytes,
+    )
+
+
+async def _all_or_none(parts: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Run coroutines side by side. When one fails the others are ended first: they use what the next attempt will use."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
