@@ -1,0 +1,101 @@
+"""What the logs say, by rules written down a second time: R1, R2 and the fold share no code with what they check."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from stator.adapters.log_memory import MemoryLogStore
+from stator.codec.log_records import decode_base, decode_effects, decode_envelope, decode_index_batch
+from stator.codec.snapshot_files import decode_snapshot, snapshot_part_rows
+from stator.model.positions import LogId, Offset
+from stator.model.records import Effect, Envelope, Kind
+
+
+@dataclass
+class _Lane:
+    epoch: int = 0
+    writer: int = 0
+    seq: int = 0
+    chain: int = 0
+
+    def takes(self, record: Envelope) -> bool:
+        if record.kind is Kind.CLAIM:
+            if record.epoch <= self.epoch:
+                return False
+            self.epoch, self.writer, self.seq = record.epoch, record.writer, 0
+        else:
+            if (record.epoch, record.writer, record.seq) != (self.epoch, self.writer, self.seq + 1):
+                return False
+            assert record.prev_chain == self.chain, f"log {record.log_id}: the chain is broken at {record.epoch}/{record.seq}"
+            self.seq = record.seq
+        digest = blake2b(self.chain.to_bytes(8, "big") + record.raw, digest_size=8).digest()
+        self.chain = int.from_bytes(digest, "big")
+        return True
+
+
+def accepted(store: MemoryLogStore, log_id: LogId, until: Offset | None = None) -> Iterator[tuple[Offset, Envelope]]:
+    """The records of a log that count, with their offsets."""
+    lanes: dict[int, _Lane] = {}
+    for message in store.messages(log_id, Offset(0)):
+        if until is not None and message.offset >= until:
+            return
+        record = decode_envelope(message.data)
+        if lanes.setdefault(record.lane, _Lane()).takes(record):
+            yield message.offset, record
+
+
+def effects(store: MemoryLogStore, log_id: LogId) -> list[Effect]:
+    """All effects of a log that count, in order."""
+    return [effect for _, record in accepted(store, log_id) if record.kind is Kind.EFFECT for effect in decode_effects(record)]
+
+
+@dataclass
+class Folded:
+    """What a view has to hold."""
+
+    items: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    """By key: version and image."""
+    base: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    """What the log's Base record brought."""
+
+    @property
+    def digest(self) -> int:
+        total = 0
+        for key, (_, image) in self.items.items():
+            share = blake2b(len(key).to_bytes(4, "big") + key + image, digest_size=16).digest()
+            total += int.from_bytes(share, "big")
+        return total % (1 << 128)
+
+
+def fold(store: MemoryLogStore, objects: dict[str, bytes], log_id: LogId, until: Offset | None = None) -> Folded:
+    """The state that a log's records below `until` lead to."""
+    folded = Folded()
+    items = folded.items
+    for _, record in accepted(store, log_id, until):
+        match record.kind:
+            case Kind.EFFECT:
+                rows = [(effect.key, effect.new, effect.timestamp_us) for effect in decode_effects(record)]
+            case Kind.INDEX:
+                rows = [(row.key, row.image, row.timestamp_us) for row in decode_index_batch(record).rows]
+            case Kind.BASE:
+                folded.base = snapshot_items(objects, decode_base(record).snapshot_object)
+                items.clear()
+                items.update(folded.base)
+                continue
+            case _:
+                continue
+        for key, image, timestamp_us in rows:
+            if image is None:
+                items.pop(key, None)
+            else:
+                items[key] = (timestamp_us, image)
+    return folded
+
+
+def snapshot_items(objects: dict[str, bytes], name: str) -> dict[bytes, tuple[int, bytes]]:
+    """The items of an archived snapshot."""
+    return {
+        row.key: (row.timestamp_us, row.image)
+        for part in decode_snapshot(name, objects[name]).parts
+        for row in snapshot_part_rows(part.name, objects[part.name])
+    }

@@ -1,0 +1,36 @@
+"""ViewEqualsFold: every view, wherever it stands, holds exactly what the log says up to there, and its digest says so."""
+
+from collections.abc import Iterator
+
+from stator.runtime.replica import Replica
+
+from tests.simulation.accepted import fold
+from tests.simulation.cluster import Cluster
+
+
+def replicas(cluster: Cluster) -> Iterator[tuple[str, Replica]]:
+    """All views that are being kept up, and who keeps them."""
+    for name, machine in cluster.machines.items():
+        node = machine.node
+        if node is None:
+            continue
+        if node.leaders is not None:
+            yield from ((name, partition.replica) for partition in node.leaders.partitions.values())
+        if node.materializer is not None:
+            yield from ((name, replica) for replica in node.materializer.replicas.values())
+
+
+def check(cluster: Cluster) -> Iterator[str]:
+    """Views that are not what they should be."""
+    for name, replica in replicas(cluster):
+        position = replica.position
+        if position.next_offset == 0:
+            continue  # what it holds is cleared before it is used
+        where = f"{name}: view of log {replica.log_id} at {position.next_offset}"
+        folded = fold(cluster.store, cluster.archive_objects, replica.log_id, position.next_offset)
+        held = {key: (item.timestamp_us, item.image) for key, item in replica.view.scan(b"", None)}
+        if held != folded.items:
+            wrong = sorted(key for key in held.keys() | folded.items.keys() if held.get(key) != folded.items.get(key))
+            yield f"{where} is not the fold: {[(held.get(key), folded.items.get(key)) for key in wrong[:3]]}"
+        elif (position.digest, position.items) != (folded.digest, len(held)):
+            yield f"{where} has a digest or a count that is not its items'"

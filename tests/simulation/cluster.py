@@ -1,0 +1,297 @@
+"""The processes of a cluster in one: the services' own code over adapters that can be disturbed.
+
+A `Machine` is what outlives a process: its name, its disk, its clock. A `Node` is one incarnation, wired as
+`runtime/cluster_node.py` and the services' wirings do it. Crashing drops all callbacks of the incarnation (`loop.py`).
+"""
+
+from random import Random
+
+from services.archiver.archive_tables import ArchiverService
+from services.archiver.ship_segments import SegmentLimits
+from services.control.tables import TableControl
+from services.gsi.base_items import archived_base_items
+from services.gsi.worker import IndexWorker
+from services.leader.assignment import Assignment
+from services.leader.server import LeaderService
+from services.materializer.server import MaterializerService
+from services.restore.restore_tables import TableRestore
+from stator.adapters.identity_seeded import SeededIds
+from stator.adapters.log_memory import MemoryLogStore
+from stator.adapters.peers_memory import MemoryNetwork, MemoryPeers
+from stator.adapters.view_memory import MemoryViews, MemoryViewStore
+from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.tables import Table
+from stator.rules.placement import holders, preference
+from stator.runtime.catalog import Catalog
+from stator.runtime.history import History
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.membership import Membership
+from stator.runtime.partition_client import PartitionClient
+from stator.runtime.replica import Replica
+from stator.runtime.snapshots import Snapshots
+
+from tests.simulation.archive import FaultyArchive
+from tests.simulation.clock import SimulatedClock
+from tests.simulation.lossy_log import LogWeather, LossyLog
+from tests.simulation.loop import Owner, SimulatedLoop
+from tests.simulation.network import Network
+
+ROLES = ("leader", "leader", "materializer", "materializer", "control", "control", "gsi", "gsi", "router", "router")
+SINGLES = ("archiver", "restore")
+GOSSIP = frozenset({"leader", "control"})
+"""Who heartbeats. The others do with hints, so that a simulated minute stays cheap."""
+SEGMENT_AGE_S = 3.0
+UNDO_APPLIES_MAX = 8
+
+
+class Machine:
+    """A name, a disk and a clock."""
+
+    def __init__(self, name: str, loop: SimulatedLoop, dice: Random) -> None:
+        self.name = name
+        self.role = name.rpartition("-")[0]
+        self.disk = MemoryViewStore(undo_applies_max=UNDO_APPLIES_MAX)
+        self.dice = Random(dice.getrandbits(64))
+        self.clock = SimulatedClock(loop, skew_s=dice.uniform(-0.5, 0.5), rate=1.0 + dice.uniform(-0.005, 0.005))
+        self.node: Node | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.node is not None and not self.node.owner.paused
+
+
+class Cluster:
+    """All machines and what they share."""
+
+    def __init__(self, loop: SimulatedLoop, seed: int) -> None:
+        self.loop = loop
+        self.failures: list[str] = []
+        self.partitions_per_table = 1
+        dice = Random(seed)
+        self.store = MemoryLogStore()
+        self.weather = LogWeather(loop)
+        self.network = Network(Random(dice.getrandbits(64)))
+        self.peers = MemoryNetwork(self.network.carry)
+        self.archive_objects: dict[str, bytes] = {}
+        self.archive_trouble = 0.0
+        self.index_shift = 0
+        """Turns the share-out of sources among index workers, as a group's rebalance does."""
+        numbers: dict[str, int] = {}
+        names = []
+        for role in (*ROLES, *SINGLES):
+            numbers[role] = numbers.get(role, 0) + 1
+            names.append(f"{role}-{numbers[role]}")
+        self.machines = {name: Machine(name, loop, dice) for name in names}
+
+    def of_role(self, role: str) -> list[Machine]:
+        return [machine for machine in self.machines.values() if machine.role == role]
+
+    def start(self, machine: Machine) -> None:
+        """A new process begins."""
+        owner = Owner(machine.name)
+        node = Node(self, machine, owner)
+        machine.node = node
+        self.network.owners[machine.name] = owner
+        self.loop.call_soon(node.begin, context=owner.context)
+
+    def crash(self, machine: Machine, *, unsynced: bool) -> None:
+        """Kill -9, or (`unsynced`) a loss of power: views lose what was not synced, and nobody is told."""
+        node = machine.node
+        if node is None:
+            return
+        self.loop.kill(node.owner)
+        machine.node = None
+        self.peers.nodes.pop(machine.name, None)
+        if unsynced:
+            for log_id in sorted(machine.disk._views):
+                if machine.dice.random() < 0.2:
+                    machine.disk.lose_view(log_id)
+                else:
+                    machine.disk.lose_applies(log_id, machine.dice.randrange(UNDO_APPLIES_MAX))
+        else:
+            for name, peer in self.peers.nodes.items():
+                context = self.network.owners[name].context
+                self.loop.call_soon(peer.lose, machine.name, context=context)
+
+    def pause(self, machine: Machine) -> None:
+        if machine.node is not None:
+            machine.node.owner.paused = True
+
+    def resume(self, machine: Machine) -> None:
+        if machine.node is not None and machine.node.owner.paused:
+            self.loop.resume(machine.node.owner)
+
+    def heal(self) -> None:
+        """All faults end."""
+        self.weather.clear()
+        self.network.clear()
+        self.archive_trouble = 0.0
+        for machine in self.machines.values():
+            self.resume(machine)
+            if machine.node is None:
+                self.start(machine)
+
+    def index_worker(self, log_id: LogId) -> str:
+        """Which index worker a source is assigned to."""
+        order = preference(log_id, [machine.name for machine in self.of_role("gsi") if machine.node is not None])
+        return order[self.index_shift % len(order)] if order else ""
+
+
+class Node:
+    """One incarnation of a process."""
+
+    incarnation: int
+    log: LossyLog
+    peers: MemoryPeers
+    catalog: Catalog
+    membership: Membership
+    partitions: PartitionClient
+    leaders: LeaderService | None = None
+    materializer: MaterializerService | None = None
+
+    def __init__(self, cluster: Cluster, machine: Machine, owner: Owner) -> None:
+        self.name = machine.name
+        self.owner = owner
+        self.ready = False
+        self._cluster = cluster
+        self._machine = machine
+
+    def begin(self) -> None:
+        """Run in the owner's context, so that everything that comes of it is the owner's."""
+        self.tasks = Tasks(self._failed)
+        self.tasks.spawn("start", self._start())
+
+    def _failed(self, task: str, error: BaseException) -> None:
+        self._cluster.failures.append(f"{self.name}: task {task} failed: {error!r}")
+
+    async def _start(self) -> None:
+        machine, cluster = self._machine, self._cluster
+        self.clock = machine.clock
+        self.ids = SeededIds(Random(machine.dice.getrandbits(64)))
+        self.incarnation = self.ids.bits64()
+        self.log = LossyLog(cluster.store, cluster.weather, self.owner, Random(machine.dice.getrandbits(64)))
+        self.archive = FaultyArchive(cluster, Random(machine.dice.getrandbits(64)))
+        self.snapshots = Snapshots(self.archive, self.clock)
+        await self.log.create([CATALOG_LOG])
+        self.peers = cluster.peers.join(self.name)
+        replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), self.snapshots.install_base)
+        self.tasks.spawn("catalog", replica.run())
+        self.catalog = Catalog(replica)
+        if machine.role in GOSSIP:
+            members = {name: other.role for name, other in cluster.machines.items() if other.role in GOSSIP}
+            incarnation = self.ids.bits64() >> 1
+            self.membership = Membership(self.name, members, self.peers, self.clock, incarnation, self._leads)
+            self.tasks.spawn("membership", self.membership.run())
+        self.partitions = PartitionClient(self.peers, Hints(cluster))
+        getattr(self, f"_start_{machine.role}")()
+        self.ready = True
+
+    def _leads(self) -> dict[int, int]:
+        return {} if self.leaders is None else self.leaders.leads()
+
+    def _views(self) -> MemoryViews:
+        return MemoryViews(self._machine.disk)
+
+    # --- as the services' wirings do -------------------------------------------------------------------------
+
+    def _start_leader(self) -> None:
+        self.leaders = LeaderService(
+            self.name,
+            self.log,
+            self._views(),
+            self.clock,
+            self.ids,
+            self.tasks,
+            self.snapshots.install_base,
+            on_use=False,
+        )
+        self.leaders.serve(self.peers)
+        assignment = Assignment(self.name, self.leaders, self.membership, self.catalog, self.clock)
+        self.tasks.spawn("assignment", assignment.run())
+
+    def _start_materializer(self) -> None:
+        service = MaterializerService(self.log, self._views(), self.tasks, self.snapshots.install_base)
+        self.materializer = service
+        service.serve(self.peers)
+        fellows = [machine.name for machine in self._cluster.of_role("materializer")]
+
+        def changed(before: Table | None, after: Table | None) -> None:
+            had = set(() if before is None else before.logs)
+            has = set(() if after is None else after.logs)
+            for log_id in had - has:
+                service.forget(log_id)
+            for log_id in has:
+                if self.name in holders(log_id, fellows):
+                    service.hold(log_id)
+
+        for held in self.catalog.tables.values():
+            changed(None, held.table)
+        self.catalog.watchers.append(changed)
+
+    def _start_control(self) -> None:
+        def on_duty() -> bool:
+            return self.membership.settled and self.membership.alive("control")[0] == self.name
+
+        control = TableControl(
+            self.log,
+            self.catalog,
+            self.partitions,
+            self.clock,
+            self.ids,
+            self.tasks,
+            self._cluster.partitions_per_table,
+            on_duty,
+        )
+        self.peers.serve("control", control.serve)
+        self.tasks.spawn("control", control.run())
+
+    def _start_gsi(self) -> None:
+        IndexWorker(
+            self.name,
+            self.log,
+            self.catalog,
+            self.clock,
+            self.ids,
+            self.tasks,
+            archived_base_items(self.archive),
+            mine=lambda log_id: self._cluster.index_worker(log_id) == self.name,
+        )
+
+    def _start_router(self) -> None:
+        """Its part is played by `workload.py`, on `partitions` and `catalog`."""
+
+    def _start_archiver(self) -> None:
+        limits = SegmentLimits(segment_age_s=SEGMENT_AGE_S)
+        ArchiverService(self.log, self.archive, self.catalog, self.clock, self.tasks, limits, lambda _: True)
+
+    def _start_restore(self) -> None:
+        history = History(self.archive, self.log, self.clock)
+        restore = TableRestore(
+            self.catalog,
+            self.partitions,
+            history,
+            self.snapshots,
+            self._views(),
+            self.clock,
+            self.tasks,
+            on_duty=lambda: True,
+        )
+        self.tasks.spawn("restore", restore.run())
+
+
+class Hints:
+    """A `Placement` that knows who is there and not who leads: answers put it right."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._leaders = [machine.name for machine in cluster.of_role("leader")]
+        self._readers = [machine.name for machine in cluster.of_role("materializer")]
+        self._turn = 0
+
+    def leader(self, log_id: LogId) -> str:
+        self._turn += 1
+        return self._leaders[self._turn % len(self._leaders)]
+
+    def reader(self, log_id: LogId) -> str:
+        self._turn += 1
+        able = holders(log_id, self._readers)
+        return able[self._turn % len(able)]

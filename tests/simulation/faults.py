@@ -1,0 +1,104 @@
+"""What goes wrong, drawn from a seed: one fault at a time begins, many may last at once."""
+
+from collections.abc import Callable
+from contextvars import Context
+from random import Random
+
+from tests.simulation.cluster import Cluster, Machine
+
+KINDS = (
+    "crash",
+    "crash",
+    "crash",
+    "pause",
+    "pause",
+    "part",
+    "part",
+    "bad_network",
+    "bad_log",
+    "bad_log",
+    "log_away",
+    "node_cut_off",
+    "bad_archive",
+    "clock_set",
+    "rebalance",
+)
+TARGETS = ("leader",) * 5 + ("materializer", "gsi", "gsi", "control", "router", "archiver", "restore")
+
+
+class Faults:
+    """Strikes a cluster."""
+
+    def __init__(self, cluster: Cluster, dice: Random) -> None:
+        self.struck = 0
+        self.over = False
+        self._cluster = cluster
+        self._dice = dice
+
+    def strike(self) -> str:
+        """Let one more thing go wrong; what it is, for the trace."""
+        self.struck += 1
+        kind = self._dice.choice(KINDS)
+        return f"{kind} {getattr(self, '_' + kind)()}"
+
+    def _machine(self) -> Machine:
+        return self._dice.choice(self._cluster.of_role(self._dice.choice(TARGETS)))
+
+    def _later(self, seconds: float, undo: Callable[[], object]) -> None:
+        def call() -> None:
+            if not self.over:
+                undo()
+
+        self._cluster.loop.call_later(seconds, call, context=Context())
+
+    def _crash(self) -> str:
+        machine = self._machine()
+        unsynced = self._dice.random() < 0.5
+        self._cluster.crash(machine, unsynced=unsynced)
+        self._later(self._dice.uniform(0.05, 8.0), lambda: machine.node is None and self._cluster.start(machine))
+        return f"{machine.name} unsynced={unsynced}"
+
+    def _pause(self) -> str:
+        machine = self._machine()
+        self._cluster.pause(machine)
+        self._later(self._dice.uniform(0.5, 10.0), lambda: self._cluster.resume(machine))
+        return machine.name
+
+    def _part(self) -> str:
+        one, other = self._machine(), self._machine()
+        self._cluster.network.part(one.name, other.name, self._dice.uniform(0.5, 10.0))
+        return f"{one.name} {other.name}"
+
+    def _bad_network(self) -> str:
+        self._cluster.network.trouble = self._dice.choice((0.02, 0.1, 0.4))
+        self._later(self._dice.uniform(0.5, 5.0), lambda: setattr(self._cluster.network, "trouble", 0.0))
+        return str(self._cluster.network.trouble)
+
+    def _bad_log(self) -> str:
+        self._cluster.weather.trouble = self._dice.choice((0.05, 0.2, 0.5))
+        self._later(self._dice.uniform(0.5, 8.0), lambda: setattr(self._cluster.weather, "trouble", 0.0))
+        return str(self._cluster.weather.trouble)
+
+    def _log_away(self) -> str:
+        log_id = self._dice.choice(self._cluster.store.ids())
+        self._cluster.weather.away(log_id, self._dice.uniform(0.2, 10.0))
+        return str(log_id)
+
+    def _node_cut_off(self) -> str:
+        machine = self._machine()
+        self._cluster.weather.away(machine.name, self._dice.uniform(0.2, 10.0))
+        return machine.name
+
+    def _bad_archive(self) -> str:
+        self._cluster.archive_trouble = self._dice.choice((0.1, 0.5, 1.0))
+        self._later(self._dice.uniform(0.5, 8.0), lambda: setattr(self._cluster, "archive_trouble", 0.0))
+        return str(self._cluster.archive_trouble)
+
+    def _clock_set(self) -> str:
+        machine = self._machine()
+        machine.clock.step(self._dice.uniform(-2.0, 2.0))
+        return machine.name
+
+    def _rebalance(self) -> str:
+        self._cluster.index_shift += 1
+        return str(self._cluster.index_shift)

@@ -1,0 +1,188 @@
+"""A process's handle on the shared logs, over a connection that keeps no more promises than `ports/log.py` makes.
+
+What landed stays, in one order for all. Everything else may go wrong: an append lands late (after its process died, too), twice,
+never, or before one that was sent earlier; its report says less than is true, or nothing. Readers lag, `end` is old.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import Context
+from random import Random
+
+from stator.adapters.log_memory import MemoryLogStore
+from stator.model.errors import LogError
+from stator.model.positions import LogId, Offset
+from stator.model.records import LogMessage
+from stator.ports.log import Report
+
+from tests.simulation.loop import Owner
+
+PATIENCE_S = 1.0
+"""How long an append, or a question, waits for a log that is away before it is told that its outcome is unknown."""
+
+FAULTS = ("lost", "vanished", "late", "reordered", "denied", "mute", "vague", "twice")
+
+
+class LogWeather:
+    """How the logs are doing, for all processes. `trouble` is the share of appends that go wrong."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.trouble = 0.0
+        self.strike: set[str] = set()
+        """Faults that are at work; all of them when empty."""
+        self._loop = loop
+        self._away_until: dict[str | LogId, float] = {}
+
+    def away(self, what: str | LogId, seconds: float) -> None:
+        """Nothing gets through to a log, or from a process, for a while."""
+        self._away_until[what] = max(self._away_until.get(what, 0.0), self._loop.time() + seconds)
+
+    def clear_at(self, node: str, log_id: LogId) -> float:
+        """When this process reaches this log again."""
+        return max(self._away_until.get(node, 0.0), self._away_until.get(log_id, 0.0))
+
+    def clear(self) -> None:
+        """All is well."""
+        self.trouble = 0.0
+        self._away_until.clear()
+
+
+class LossyLog:
+    """See `ports/log.Log`."""
+
+    exclusive = False
+
+    def __init__(self, store: MemoryLogStore, weather: LogWeather, owner: Owner, dice: Random) -> None:
+        self._store = store
+        self._weather = weather
+        self._owner = owner
+        self._dice = dice
+        self._loop = asyncio.get_running_loop()
+        self._last: dict[LogId, float] = {}
+
+    # --- appending -------------------------------------------------------------------------------------------
+
+    def append(self, log_id: LogId, data: bytes, report: Report) -> None:
+        """See `Log.append`."""
+        dice, weather = self._dice, self._weather
+        fault = dice.choice(sorted(weather.strike) or FAULTS) if dice.random() < weather.trouble else ""
+        now = self._loop.time()
+        at = max(now, weather.clear_at(self._owner.name, log_id)) + dice.uniform(0.0005, 0.003)
+        if at - now > PATIENCE_S and dice.random() < 0.5:
+            self._report(PATIENCE_S, report, None, LogError("the log is away"))
+            report = _nobody
+        match fault:
+            case "lost":
+                self._report(at - now, report, None, LogError("lost"))
+                return
+            case "vanished":
+                return
+            case "late":
+                at += dice.uniform(0.1, 8.0)
+            case "reordered":
+                at += dice.uniform(0.002, 0.02)
+            case _:
+                # One connection: what was sent first arrives first.
+                at = self._last[log_id] = max(at, self._last.get(log_id, 0.0) + 1e-6)
+        self._loop.call_at(at, self._land, log_id, data, report, fault, context=Context())
+
+    def _land(self, log_id: LogId, data: bytes, report: Report, fault: str) -> None:
+        delay = self._dice.uniform(0.0005, 0.003)
+        try:
+            offset = self._store.land(log_id, data)
+        except LogError as error:
+            self._report(delay, report, None, error)
+            return
+        match fault:
+            case "denied":
+                self._report(delay, report, None, LogError("denied, but it is there"))
+            case "mute":
+                pass
+            case "vague":
+                self._report(delay, report, None, None)
+            case _:
+                self._report(delay, report, offset, None)
+        if fault == "twice":
+            later = self._loop.time() + self._dice.uniform(0.0, 2.0)
+            self._loop.call_at(later, self._land, log_id, data, _nobody, "", context=Context())
+
+    def _report(self, delay: float, report: Report, offset: Offset | None, error: LogError | None) -> None:
+        self._loop.call_later(delay, report, offset, error, context=self._owner.context)
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    def read(self, log_id: LogId, start: Offset) -> "LaggingReader":
+        """See `Log.read`."""
+        return LaggingReader(self, self._store, log_id, start)
+
+    async def way(self, log_id: LogId) -> None:
+        """Return when an answer of the log has come here."""
+        away_s = max(0.0, self._weather.clear_at(self._owner.name, log_id) - self._loop.time())
+        lag_s = self._dice.uniform(0.1, 0.8) if self._dice.random() < self._weather.trouble / 4 else 0.0
+        await asyncio.sleep(away_s + lag_s + self._dice.uniform(0.0003, 0.002))
+
+    async def end(self, log_id: LogId) -> Offset:
+        """See `Log.end`."""
+        if self._weather.clear_at(self._owner.name, log_id) - self._loop.time() > PATIENCE_S:
+            await asyncio.sleep(PATIENCE_S)
+            raise LogError("the log is away")
+        end = self._store.end(log_id)
+        await self.way(log_id)
+        return Offset(max(self._store.start(log_id), end - self._dice.choice((0, 0, 1, 3))))
+
+    async def start(self, log_id: LogId) -> Offset:
+        """See `Log.start`."""
+        await self.way(log_id)
+        return self._store.start(log_id)
+
+    # --- the logs themselves ---------------------------------------------------------------------------------
+
+    async def create(self, log_ids: Sequence[LogId]) -> None:
+        """See `Log.create`."""
+        for log_id in log_ids:
+            await self.way(log_id)
+            self._store.create(log_id)
+
+    async def delete(self, log_ids: Sequence[LogId]) -> None:
+        """See `Log.delete`."""
+        for log_id in log_ids:
+            await self.way(log_id)
+            self._store.delete(log_id)
+
+    async def list(self) -> Sequence[LogId]:
+        """See `Log.list`."""
+        return self._store.ids()
+
+    async def trim(self, log_id: LogId, before: Offset) -> None:
+        """See `Log.trim`."""
+        await self.way(log_id)
+        self._store.trim(log_id, before)
+
+    async def close(self) -> None:
+        """See `Log.close`."""
+
+
+class LaggingReader:
+    """See `ports/log.LogReader`. What it returns was everything some time ago."""
+
+    def __init__(self, log: LossyLog, store: MemoryLogStore, log_id: LogId, start: Offset) -> None:
+        self._log = log
+        self._store = store
+        self._log_id = log_id
+        self._next = start
+
+    async def read(self) -> Sequence[LogMessage]:
+        """See `LogReader.read`."""
+        while True:
+            if arrived := list(self._store.messages(self._log_id, self._next)):
+                await self._log.way(self._log_id)
+                self._next = Offset(arrived[-1].offset + 1)
+                return arrived
+            await self._store.changed(self._log_id)
+
+    def close(self) -> None:
+        """See `LogReader.close`."""
+
+
+def _nobody(_offset: Offset | None, _error: LogError | None) -> None:
+    """Whoever appended was told already."""

@@ -1,0 +1,40 @@
+"""`python -m tests.simulation.run --seeds N`: many simulated clusters, or one of them told line by line."""
+
+import argparse
+import sys
+import time
+
+from tests.simulation.scenario import run_seed
+
+
+def main() -> int:
+    """Run seeds; 1 when one of them found something."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="how many")
+    parser.add_argument("--start", type=int, default=0, help="the first")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--trace", action="store_true", help="tell what happens")
+    wanted = parser.parse_args()
+    seeds = [wanted.seed] if wanted.seed is not None else range(wanted.start, wanted.start + wanted.seeds)
+    began = time.monotonic()
+    faults, attempts, simulated_s, bad = 0, 0, 0.0, []
+    for seed in seeds:
+        result = run_seed(seed, verbose=wanted.trace)
+        faults += result.faults
+        attempts += result.attempts
+        simulated_s += result.simulated_s
+        if result.problems:
+            bad.append(seed)
+            sys.stdout.write(f"seed {seed}: {len(result.problems)} problems\n")
+            sys.stdout.writelines(f"    {problem}\n" for problem in result.problems[:5])
+            sys.stdout.flush()
+    took_s = time.monotonic() - began
+    sys.stdout.write(
+        f"{len(seeds)} seeds, {len(bad)} bad {bad[:20]}; {attempts} operations, {faults} faults,"
+        f" {simulated_s / 3600:.1f} simulated hours in {took_s:.0f} s ({len(seeds) / took_s:.1f} seeds/s)\n"
+    )
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

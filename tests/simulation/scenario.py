@@ -1,0 +1,273 @@
+"""One run from one seed: tables are made, clients and faults come and go, faults end, and everything is checked."""
+
+import asyncio
+import traceback
+from collections.abc import Iterator
+from contextvars import Context
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from random import Random
+
+import structlog
+
+from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.tables import Table
+from stator.runtime.catalog import Catalog
+
+from tests.simulation.checkers import (
+    acked_in_log,
+    archive_equals_log,
+    eventual_reads,
+    gapless,
+    index_equals_projection,
+    restore_equals_model,
+    strong_reads,
+    view_equals_fold,
+)
+from tests.simulation.checkers.one_leader_per_epoch import Leaders
+from tests.simulation.cluster import Cluster
+from tests.simulation.faults import Faults
+from tests.simulation.history import Told
+from tests.simulation.loop import OWNER, NothingToDoError, SimulatedLoop
+from tests.simulation.workload import Workload, create_request
+
+LIVENESS_S = 15.0
+"""How long a partition may take to answer a write once all faults have ended."""
+QUIET_S = 60.0
+"""How long views, indexes and archive may take to catch up."""
+SETUP_S = 60.0
+
+
+@dataclass
+class Result:
+    """What became of a seed."""
+
+    seed: int
+    problems: list[str] = field(default_factory=list)
+    trace: str = ""
+    faults: int = 0
+    attempts: int = 0
+    simulated_s: float = 0.0
+    steps: int = 0
+
+
+def run_seed(seed: int, *, verbose: bool = False) -> Result:
+    """Play one seed. Whatever goes wrong is in the result's problems."""
+    loop = SimulatedLoop()
+    run = _Run(loop, seed, verbose=verbose)
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[run.logged],
+        wrapper_class=structlog.make_filtering_bound_logger(0 if verbose else 40),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        loop.run_until_complete(run.play())
+    except NothingToDoError:
+        run.result.problems.append("everybody waits for somebody")
+    except Exception:  # noqa: BLE001 - a seed that breaks the simulator is to be told like any other
+        run.result.problems.append(traceback.format_exc())
+    finally:
+        run.finish()
+        loop.run_cleanup()
+        structlog.configure(**before)
+    return run.result
+
+
+class _Run:
+    def __init__(self, loop: SimulatedLoop, seed: int, *, verbose: bool) -> None:
+        self.result = Result(seed)
+        self._loop = loop
+        self._dice = Random(seed)
+        self._verbose = verbose
+        self._trace = blake2b(digest_size=16)
+        self._tables: list[Table] = []
+
+    def logged(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """A line of a service's log: errors are problems, the rest is for whoever follows one seed."""
+        owner = OWNER.get()
+        line = f"{owner.name if owner else 'world'}: {event.pop('event')} {event}"
+        if method in {"error", "critical"}:
+            self.result.problems.append(line)
+        self._tell(line)
+        raise structlog.DropEvent
+
+    def _tell(self, line: str) -> None:
+        if self._verbose:
+            print(f"{self._loop.time():10.4f} {line}")  # noqa: T201 - the trace
+
+    def finish(self) -> None:
+        """Sum up."""
+        result = self.result
+        if hasattr(self, "_cluster"):
+            result.problems.extend(self._cluster.failures)
+            result.attempts = len(self._workload.history.attempts)
+            result.faults = self._faults.struck
+            for log_id in self._cluster.store.ids():
+                for message in self._cluster.store.messages(log_id, Offset(0)):
+                    self._trace.update(message.data)
+            for attempt in self._workload.history.attempts:
+                self._trace.update(repr(attempt).encode())
+        result.problems.extend(self._loop.failures)
+        result.simulated_s = self._loop.time()
+        result.steps = self._loop.steps
+        self._trace.update(f"{result.steps} {result.simulated_s}".encode())
+        result.trace = self._trace.hexdigest()
+
+    # --- the play --------------------------------------------------------------------------------------------
+
+    async def play(self) -> None:
+        dice = self._dice
+        self._cluster = cluster = Cluster(self._loop, dice.getrandbits(64))
+        self._workload = Workload(cluster, Random(dice.getrandbits(64)))
+        self._faults = Faults(cluster, Random(dice.getrandbits(64)))
+        self._leaders = Leaders()
+        for machine in cluster.machines.values():
+            cluster.start(machine)
+        await self._make_tables()
+        if self.result.problems or cluster.failures:
+            return
+        await self._disturb()
+        self._faults.over = True
+        cluster.heal()
+        self._tell("faults are over")
+        await self._answers()
+        await self._quiet()
+        await self._restores()
+
+    async def _make_tables(self) -> None:
+        await asyncio.sleep(2.0)
+        dice = self._dice
+        for number in range(dice.choice((1, 1, 2))):
+            request = create_request(f"T{number}", dice.choice((1, 2)), indexed=dice.random() < 0.7)
+            backups = {
+                "TableName": request["TableName"],
+                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            }
+            for operation, body in (("CreateTable", request), ("UpdateContinuousBackups", backups)):
+                deadline = self._loop.time() + SETUP_S
+                while (error := await self._workload.control(operation, body)) is not None:
+                    if self._loop.time() > deadline:
+                        self.result.problems.append(f"{operation} was not done: {error!r}")
+                        return
+                    await asyncio.sleep(0.5)
+        self._tables = [held.table for _, held in sorted(self._catalog().tables.items())]
+
+    def _catalog(self) -> Catalog:
+        """The catalog as the first router sees it."""
+        node = self._cluster.machines["router-1"].node
+        assert node is not None
+        return node.catalog
+
+    async def _disturb(self) -> None:
+        dice, loop = self._dice, self._loop
+        lasts_s = dice.choice((30.0, 60.0, 120.0))
+        begin = loop.time()
+        events: list[tuple[float, str]] = []
+        events += [(dice.uniform(0, lasts_s), "operation") for _ in range(dice.randint(50, 300))]
+        events += [(dice.uniform(0, lasts_s), "fault") for _ in range(dice.randint(20, 60))]
+        events += [(dice.uniform(0, lasts_s), "check") for _ in range(6)]
+        events += [(dice.uniform(0, lasts_s), "restore") for _ in range(dice.choice((0, 1)))]
+        for at, what in sorted(events):
+            await asyncio.sleep(max(0.0, begin + at - loop.time()))
+            self.result.problems.extend(self._leaders.check(self._cluster))
+            match what:
+                case "operation":
+                    self._workload.issue(self._tables)
+                case "fault":
+                    self._tell(f"*** {self._faults.strike()}")
+                case "check":
+                    self.result.problems.extend(view_equals_fold.check(self._cluster))
+                case _:
+                    loop.call_soon(self._spawn_restore, context=Context())
+
+    def _spawn_restore(self) -> None:
+        self._restoring = self._loop.create_task(self._ask_restore("early"))
+
+    # --- afterwards ------------------------------------------------------------------------------------------
+
+    async def _answers(self) -> None:
+        """Liveness: faults stop, so every partition answers a write."""
+        deadline = self._loop.time() + LIVENESS_S
+        todo = {partition.log_id: table for table in self._tables for partition in table.partitions}
+        node = None
+        while todo and self._loop.time() < deadline:
+            node = self._cluster.machines["router-1"].node
+            if node is None or not node.ready:
+                await asyncio.sleep(0.1)
+                continue
+            for log_id, table in list(todo.items()):
+                attempt = next(
+                    made for _ in range(1000) if (made := self._workload.attempt(table, "put", self._dice)) is not None
+                )
+                attempt.condition = None
+                if attempt.log_id != log_id and len(table.partitions) > 1 and self._lies_elsewhere(table, log_id):
+                    del todo[log_id]
+                    continue
+                work = self._loop.create_task(self._workload.carry_out(node, attempt), context=node.owner.context.copy())
+                await asyncio.wait([work], timeout=6.0)
+                if attempt.told is Told.DONE:
+                    todo.pop(attempt.log_id, None)
+        if todo:
+            self.result.problems.append(f"logs {sorted(todo)} answer no write {LIVENESS_S:.0f} s after the faults ended")
+
+    def _lies_elsewhere(self, table: Table, log_id: LogId) -> bool:
+        """Whether none of the few items of the workload lies in a partition."""
+        return all(self._workload.attempt(table, "get", Random(n)).log_id != log_id for n in range(40))
+
+    async def _quiet(self) -> None:
+        deadline = self._loop.time() + QUIET_S
+        while True:
+            await asyncio.sleep(1.0)
+            problems = list(self._unsettled())
+            if not problems or self._loop.time() > deadline:
+                break
+        self.result.problems.extend(problems)
+        self.result.problems.extend(view_equals_fold.check(self._cluster))
+        self.result.problems.extend(self._of_logs())
+
+    def _unsettled(self) -> Iterator[str]:
+        store, objects = self._cluster.store, self._cluster.archive_objects
+        for name, replica in view_equals_fold.replicas(self._cluster):
+            if replica.position.next_offset < store.end(replica.log_id):
+                yield f"{name}: view of log {replica.log_id} stands at {replica.position.next_offset}"
+        for table in self._tables:
+            yield from index_equals_projection.check(store, objects, table)
+            for partition in table.partitions:
+                yield from archive_equals_log.check(store, objects, partition.log_id, whole=True)
+        yield from archive_equals_log.check(store, objects, CATALOG_LOG, whole=False)
+
+    def _of_logs(self) -> Iterator[str]:
+        store = self._cluster.store
+        for log_id in store.ids():
+            yield from gapless.check(store, log_id)
+        for table in self._tables:
+            for partition in table.partitions:
+                log_id = partition.log_id
+                attempts = [one for one in self._workload.history.attempts if one.log_id == log_id]
+                yield from acked_in_log.check(store, log_id, attempts)
+                yield from strong_reads.check(store, log_id, attempts)
+                yield from eventual_reads.check(store, log_id, attempts)
+
+    async def _ask_restore(self, name: str) -> None:
+        table = self._dice.choice(self._tables)
+        earliest_us = table.backups.enabled_us
+        now_us = self._cluster.machines["control-1"].clock.now_us()
+        at_us = self._dice.randint(earliest_us, max(earliest_us, now_us))
+        accepted = await self._workload.restore(table, f"{table.name}-{name}", at_us)
+        self._tell(f"*** restore of {table.name} to {at_us}: accepted={accepted}")
+
+    async def _restores(self) -> None:
+        await self._ask_restore("late")
+        history, cluster = self._workload.history, self._cluster
+        deadline = self._loop.time() + QUIET_S
+        for source_name, target_name, at_us in history.restores:
+            while (target := self._catalog().table(target_name)) is None or target.status != "ACTIVE":
+                if self._loop.time() > deadline:
+                    self.result.problems.append(f"{target_name} is not restored after {QUIET_S:.0f} s")
+                    return
+                await asyncio.sleep(0.2)
+            source = next(table for table in self._tables if table.name == source_name)
+            store, objects = cluster.store, cluster.archive_objects
+            self.result.problems.extend(restore_equals_model.check(store, objects, source, target, at_us))
+            self.result.problems.extend(index_equals_projection.check(store, objects, target))

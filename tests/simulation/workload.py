@@ -1,0 +1,208 @@
+"""The clients: reads and writes of a few items, so that they get in one another's way, and the tables they use.
+
+A client lives in a router process and dies with it. Every attempt carries a token of its own, which lands in the item.
+"""
+
+import asyncio
+from random import Random
+from typing import Any
+
+import msgspec
+
+from stator.model.errors import (
+    ConditionalCheckFailedError,
+    DomainError,
+    OutcomeUnknownError,
+    ServiceUnavailableError,
+    TableAlreadyExistsError,
+)
+from stator.model.item import encode_image
+from stator.model.key_order import token
+from stator.model.positions import LogId
+from stator.model.tables import Table, partition_for
+from stator.ports.peers import PeerLostError
+from stator.rules.commands import (
+    Control,
+    DeleteItem,
+    Expression,
+    Get,
+    PutItem,
+    Query,
+    UpdateItem,
+    Write,
+)
+
+from tests.simulation.cluster import Cluster, Machine, Node
+from tests.simulation.history import Attempt, History, Told
+
+COLOURS = ("red", "green", "blue")
+VERBS = ("put", "add", "delete", "get", "look", "browse")
+WEIGHTS = (6, 8, 3, 6, 2, 2)
+TRIES = 3
+CONTROL_TIMEOUT_S = 8.0
+
+
+class Workload:
+    """Issues operations; `history` has what came of them."""
+
+    def __init__(self, cluster: Cluster, dice: Random) -> None:
+        self.history = History()
+        self._cluster = cluster
+        self._dice = dice
+        self._keys = dice.randint(2, 6)
+
+    # --- data ------------------------------------------------------------------------------------------------
+
+    def issue(self, tables: list[Table]) -> None:
+        """One client begins an operation at some router."""
+        nodes = [machine.node for machine in self._cluster.of_role("router") if machine.running]
+        able = [node for node in nodes if node is not None and node.ready]
+        if able:
+            node = self._dice.choice(able)
+            table = self._dice.choice(tables)
+            verb = self._dice.choices(VERBS, WEIGHTS)[0]
+            draw = Random(self._dice.getrandbits(64))
+            work = self._browse(node, table, draw) if verb == "browse" else self._operate(node, table, verb, draw)
+            self._cluster.loop.call_soon(node.tasks.spawn, "client", work, context=node.owner.context)
+
+    def attempt(self, table: Table, verb: str, draw: Random) -> Attempt:
+        item_id = f"item-{draw.randrange(self._keys)}"
+        key = table.key.item_key({"id": {"S": item_id}})
+        log_id = partition_for(table.partitions, token(key)).log_id
+        return Attempt(
+            verb,
+            log_id,
+            key,
+            item_id,
+            token=f"{len(self.history.attempts):05d}",
+            condition=draw.choice((None, None, "absent", "counted")) if verb in {"put", "add", "delete"} else None,
+            wanted_n=draw.randrange(4),
+            colour=draw.choice(COLOURS),
+        )
+
+    async def _operate(self, node: Node, table: Table, verb: str, draw: Random) -> None:
+        for _ in range(TRIES):
+            attempt = self.attempt(table, verb, draw)
+            await self.carry_out(node, attempt)
+            if attempt.told in {Told.DONE, Told.REFUSED}:
+                return
+            await asyncio.sleep(draw.uniform(0.05, 0.5))
+
+    async def carry_out(self, node: Node, attempt: Attempt) -> None:
+        """Make one attempt and note what is told."""
+        now = self._cluster.loop.time
+        attempt.asked_at = now()
+        self.history.attempts.append(attempt)
+        try:
+            if attempt.verb == "look":
+                got = await node.partitions.ask_reader(attempt.log_id, "read_get", Get(attempt.log_id, attempt.key))
+                attempt.seen = got.image
+            elif attempt.verb == "get":
+                got = await node.partitions.ask_leader(attempt.log_id, "get", Get(attempt.log_id, attempt.key))
+                attempt.seen = got.image
+            else:
+                message = Write(attempt.log_id, _command(attempt))
+                outcome = await node.partitions.ask_leader(attempt.log_id, "write", message)
+                attempt.timestamp_us = outcome.timestamp_us
+            attempt.told = Told.DONE
+        except ConditionalCheckFailedError as refusal:
+            attempt.told, attempt.seen = Told.REFUSED, refusal.item
+        except OutcomeUnknownError:
+            return
+        except ServiceUnavailableError:
+            attempt.told = Told.FAILED
+        attempt.told_at = now()
+
+    async def _browse(self, node: Node, table: Table, draw: Random) -> None:
+        for index in table.indexes:
+            log_id = draw.choice(index.partitions).log_id
+            try:
+                await node.partitions.ask_reader(log_id, "read_query", Query(log_id, b"", None, reverse=False, limit=0))
+            except ServiceUnavailableError:
+                return
+
+    # --- tables ----------------------------------------------------------------------------------------------
+
+    async def control(self, operation: str, request: dict[str, Any]) -> DomainError | OSError | None:
+        """Have a table operation done by some control process; None when it was."""
+        routers = [machine for machine in self._cluster.of_role("router") if machine.running]
+        controls: list[Machine] = [machine for machine in self._cluster.of_role("control") if machine.running]
+        if not routers or not controls:
+            return PeerLostError("nobody is there")
+        node, target = self._dice.choice(routers).node, self._dice.choice(controls)
+        if node is None or not node.ready:
+            return PeerLostError("nobody is there yet")
+        outcome: asyncio.Future[Any] = self._cluster.loop.create_future()
+
+        def call(router: Node) -> None:
+            message = Control(operation, msgspec.json.encode(request))
+            answer = router.peers.call(target.name, "control", message, CONTROL_TIMEOUT_S)
+            answer.add_done_callback(lambda done: outcome.done() or outcome.set_result(done.exception()))
+
+        self._cluster.loop.call_soon(call, node, context=node.owner.context)
+        await asyncio.wait([outcome], timeout=CONTROL_TIMEOUT_S + 1)
+        if not outcome.done():
+            return TimeoutError("nobody answered")
+        error: DomainError | OSError | None = outcome.result()
+        return error
+
+    async def restore(self, source: Table, target: str, at_us: int) -> bool:
+        """Ask for a restore; True when it was accepted."""
+        request = {"SourceTableName": source.name, "TargetTableName": target, "RestoreDateTime": at_us / 1_000_000}
+        error = await self.control("RestoreTableToPointInTime", request)
+        if error is None or isinstance(error, TableAlreadyExistsError):
+            self.history.restores.append((source.name, target, at_us))
+            return True
+        return False
+
+
+def _command(attempt: Attempt) -> PutItem | UpdateItem | DeleteItem:
+    condition = _condition(attempt)
+    match attempt.verb:
+        case "put":
+            item = attempt.applied(None)
+            assert item is not None
+            return PutItem(attempt.key, encode_image(item), condition, return_on_failure=True)
+        case "add":
+            update = Expression(
+                "SET #t = :t, #c = :c ADD #n :one",
+                {"#t": "tok", "#c": "colour", "#n": "n"},
+                {":t": {"S": attempt.token}, ":c": {"S": attempt.colour}, ":one": {"N": "1"}},
+            )
+            key_item = {"id": {"S": attempt.item_id}}
+            return UpdateItem(attempt.key, key_item, update, condition, return_on_failure=True)
+        case _:
+            return DeleteItem(attempt.key, condition, return_on_failure=True)
+
+
+def _condition(attempt: Attempt) -> Expression | None:
+    match attempt.condition:
+        case "absent":
+            return Expression("attribute_not_exists(#i)", {"#i": "id"}, {})
+        case "counted":
+            return Expression("#n = :n", {"#n": "n"}, {":n": {"N": str(attempt.wanted_n)}})
+        case _:
+            return None
+
+
+def create_request(name: str, partitions: int, *, indexed: bool) -> dict[str, Any]:
+    """A CreateTable request, as the router passes it on."""
+    names = ("id", "colour") if indexed else ("id",)
+    request: dict[str, Any] = {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": attribute, "AttributeType": "S"} for attribute in names],
+        "BillingMode": "PAY_PER_REQUEST",
+        "Tags": [{"Key": "stator:partitions", "Value": str(partitions)}],
+    }
+    if indexed:
+        request["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": "by-colour",
+                "KeySchema": [{"AttributeName": "colour", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ]
+    return request
+
+
