@@ -71,6 +71,7 @@ class Follower:
 
     async def _publish(self) -> None:
         appender = await self._changes.open(self.log_id)
+        _log.info("stream_opened", log_id=self.log_id, progress=appender.progress and appender.progress.next_offset)
         try:
             await _Run(self._log, self._changes, appender, self._table, self._partition).follow()
         finally:

@@ -72,7 +72,6 @@ class KafkaChangeAppender:
                     message.value,
                     message.key,
                     message.partition,
-                    timestamp=message.timestamp_ms,
                     headers=list(message.headers),
                 )
             self._producer.send_offsets_to_transaction([done], self._group, _CALL_TIMEOUT_S)
@@ -164,7 +163,8 @@ class KafkaChanges:
                 "min.insync.replicas": str(self._min_insync),
                 "unclean.leader.election.enable": "false",
                 "max.message.bytes": str(BATCH_BYTES_MAX),
-                "message.timestamp.type": "CreateTime",
+                # Retention counts from publication: a stream that comes late, or catches up, is kept as long as any.
+                "message.timestamp.type": "LogAppendTime",
             },
         )
         (outcome,) = self._admin.create_topics([wanted], operation_timeout=_REQUEST_TIMEOUT_S).values()

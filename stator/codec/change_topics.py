@@ -105,7 +105,6 @@ def encode_change(record: ChangeRecord, partition: int) -> ChangeMessage:
             ("ce_time", _instant(record.timestamp_us).encode()),
             ("content-type", b"application/avro"),
         ),
-        timestamp_ms=timestamp_ms,
     )
 
 

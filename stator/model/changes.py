@@ -7,14 +7,13 @@ from stator.model.positions import Offset
 
 @dataclass(frozen=True, slots=True)
 class ChangeMessage:
-    """One message for one partition of a topic. The timestamp is for people and for Kafka's offsets-for-times."""
+    """One message for one partition of a topic."""
 
     topic: str
     partition: int
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
-    timestamp_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class ChangesContract(ABC):
 
     def message(self, text: str, partition: int = 0) -> ChangeMessage:
         key, value = f"key of {text}".encode(), text.encode()
-        return ChangeMessage(self.topic, partition, key, value, (("a", b"1"), ("b", value)), 1_700_000_000_000)
+        return ChangeMessage(self.topic, partition, key, value, (("a", b"1"), ("b", value)))
 
     async def left_by(self, changes: Changes, log_id: LogId) -> ChangeProgress | None:
         """What the last appender left, as the next one finds it."""

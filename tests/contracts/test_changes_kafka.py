@@ -73,7 +73,6 @@ class TestKafkaChanges(ChangesContract):
                     message.key() or b"",
                     message.value() or b"",
                     tuple((name, value or b"") for name, value in message.headers() or []),
-                    message.timestamp()[1],
                 )
             )
         pytest.fail(f"{topic} has no end")

@@ -17,13 +17,14 @@ from stator.codec.log_records import (
     fingerprint,
 )
 from stator.model.item import Item, encode_image
-from stator.model.positions import OWN_LANE, Epoch, LogId, Seq, TimestampUs, WriterId
+from stator.model.positions import OWN_LANE, Epoch, LaneState, LogId, Seq, TimestampUs, WriterId
 from stator.model.records import Base, Effect, Kind
 from stator.model.tables import KeyAttribute, KeySchema, Stream, Table, even_partitions
 from stator.rules.acceptance import chain_after
 
 KEY = KeySchema(KeyAttribute("Id", "S"))
 FIRST_US = 1_700_000_000_000_000
+UNCLAIMED = LaneState()
 
 
 def table(*log_ids: int, name: str = "Music", stream: Stream | None = None) -> Table:
@@ -46,9 +47,11 @@ def effect(old: Item | None, new: Item | None, timestamp_us: int = FIRST_US, ori
 class LogWriter:
     """Makes a log's messages. Each claim takes over from the writer before; `stale` is what that one sends too late."""
 
-    def __init__(self, log_id: int) -> None:
+    def __init__(self, log_id: int, lane: LaneState = UNCLAIMED) -> None:
         self.log_id = LogId(log_id)
-        self._epoch, self._seq, self._chain = 0, 0, 0
+        self._epoch: int = lane.epoch
+        self._seq: int = lane.seq
+        self._chain = lane.chain
         self._timestamp_us = FIRST_US
 
     def claim(self) -> bytes:
