@@ -97,6 +97,8 @@ class Leadership:
         self._path: WritePath | None = None
         self._ended: asyncio.Future[bool] | None = None
         self._watching = False
+        self._founded: asyncio.Future[None] | None = None
+        """Done once the definition that this epoch appended is in the log; the view may get it later."""
         replica.observers.append(self._accepted)
         replica.known_effects = self._known_effects
 
@@ -122,22 +124,23 @@ class Leadership:
             future.set_exception(NotLeaderError(self.leader_hint))
 
     async def lead(self, request: Lead) -> None:
-        """Claim a log and make sure that it starts with its Base and its table's definition."""
+        """Claim a log and make sure that it starts with its Base and its table's definition.
+
+        Returns once they are in the log; installing a large Base takes the views longer, and calling again appends nothing.
+        """
         if self.state is not State.LEADING:
             await self.claim()
-        if request.base is not None and not self.replica.position.base:
-            await self._special(Kind.BASE, fingerprint(BASE), request.base)
-        if self.replica.position.definition != request.definition:
-            await self._special(Kind.DEFINE, fingerprint(DEFINE), encode_define(request.definition))
-
-    async def _special(self, kind: Kind, schema: int, payload: bytes) -> None:
         if self._group is None or self.state is not State.LEADING:
             raise NotLeaderError(self.leader_hint)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._group.special(kind, schema, payload, Waiting(None, future, lambda done: done.set_result(None)))
-        self._watch()
-        await future
-        await self.replica.reached(Offset(self._group.confirmed_offset + 1))
+        if self._founded is None and self.replica.position.definition != request.definition:
+            if request.base is not None and not self.replica.position.base:
+                self._group.special(Kind.BASE, fingerprint(BASE), request.base, None)
+            self._founded = asyncio.get_running_loop().create_future()
+            waiting = Waiting(None, self._founded, lambda done: done.set_result(None))
+            self._group.special(Kind.DEFINE, fingerprint(DEFINE), encode_define(request.definition), waiting)
+            self._watch()
+        if self._founded is not None:
+            await asyncio.shield(self._founded)
 
     # --- claiming --------------------------------------------------------------------------------------------
 
@@ -268,6 +271,7 @@ class Leadership:
         undecided = [] if self._group is None else self._group.close()
         self._group = self._path = None
         self._unmaterialized.clear()
+        self._founded = None
         return undecided
 
     # --- doubt -----------------------------------------------------------------------------------------------

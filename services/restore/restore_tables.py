@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 _log = structlog.get_logger()
 
 _LOOK_S = 0.2
-_INDEX_POLL_S = 0.05
+_POLL_S = 0.05
 
 
 class TableRestore:
@@ -134,10 +134,12 @@ class TableRestore:
             entry = await self._snapshots.write(name, items, _totals(origin, position))
         self._scratch.drop(target.log_id)
         base = Base(name, bytes.fromhex(entry.sha256), position.digest, origin.timestamp_us)
-        led: Led = await self._partitions.ask_leader(
-            target.log_id, "lead", Lead(target.log_id, definition, encode_base(base))
-        )
-        return target.log_id, Offset(led.base_offset)
+        found = Lead(target.log_id, definition, encode_base(base))
+        while True:
+            led: Led = await self._partitions.ask_leader(target.log_id, "lead", found)
+            if led.base_offset >= 0:
+                return target.log_id, Offset(led.base_offset)
+            await self._clock.sleep(_POLL_S)
 
     async def _closed(self, log_id: LogId, timestamp_us: TimestampUs) -> Moment:
         """The instant, with the end of the log behind which nothing can carry a timestamp up to it any more."""
@@ -155,7 +157,7 @@ class TableRestore:
         for index in table.indexes:
             for partition in index.partitions:
                 while not await self._has_all(partition.log_id, bases):
-                    await self._clock.sleep(_INDEX_POLL_S)
+                    await self._clock.sleep(_POLL_S)
 
     async def _has_all(self, index_log: LogId, bases: list[tuple[LogId, Offset]]) -> bool:
         size: Size = await self._partitions.ask_reader(index_log, "read_stats", Stats(index_log))

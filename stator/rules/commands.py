@@ -134,7 +134,7 @@ class Lead(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Led(msgspec.Struct, frozen=True, array_like=True):
-    """The log has a leader and is defined. `base_offset` is where its Base lies, -1 if it has none."""
+    """The log has a leader and is defined. `base_offset` is where its Base lies, -1 while the leader's view has none."""
 
     base_offset: int
 
