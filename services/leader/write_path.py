@@ -117,7 +117,9 @@ class WritePath:
     async def _closed_later(self, offset: Offset, future: "asyncio.Future[Any]") -> None:
         await self._replica.reached(offset)
         if not future.done():
-            future.set_result(Closed(offset=offset, timestamp_us=self._replica.position.closed_us))
+            # Both from one position: by now the view may be further than the barrier, and so may its closed timestamp.
+            position = self._replica.position
+            future.set_result(Closed(offset=position.next_offset, timestamp_us=position.closed_us))
 
 
 def _answer(answer: Outcome | DomainError, future: "asyncio.Future[Any]") -> None:
