@@ -71,6 +71,7 @@ class SourceGroup:
         self._clock = clock
         self._on_assigned = on_assigned
         self._readers: dict[LogId, SourceReader] = {}
+        self._stopping = False
         self._app = _faust_app(settings)
         self._app.topics._resubscribe_sleep_lock_seconds = SUBSCRIBE_S  # noqa: SLF001 - no public way
         self._topic = self._app.topic(
@@ -80,28 +81,24 @@ class SourceGroup:
         self._app.agent(self._topic, name="index-sources")(self._consume)
         self._app.on_partitions_assigned.connect(self._assigned)
 
-    @property
-    def crash_reason(self) -> BaseException | None:
-        """Why Faust stopped by itself."""
-        reason: BaseException | None = self._app.crash_reason
-        return reason
-
     async def start(self) -> None:
         """Join the group."""
         self._app.finalize()
         await self._app.start()
 
     async def run(self) -> None:
-        """Keep the subscription up to date until Faust stops; raises what stopped it."""
+        """Keep the subscription up to date until `stop`. Raises when Faust stops by itself."""
         while not self._app.should_stop:
             await self._clock.sleep(SUBSCRIBE_S)
             subscribed = self._app.topics._topic_name_index  # noqa: SLF001 - no public way
             if not self._app.rebalancing and set(subscribed) != set(self._topic.topics):
                 self._app.topics._flag_changes()  # noqa: SLF001 - no public way
-        raise RuntimeError("Faust stopped") from self.crash_reason
+        if not self._stopping:
+            raise RuntimeError("Faust stopped") from self._app.crash_reason
 
     async def stop(self) -> None:
         """Leave the group, so that others need not wait for the session to time out."""
+        self._stopping = True
         await self._app.stop()
 
     def subscribe(self, sources: Iterable[LogId]) -> None:

@@ -16,12 +16,12 @@ from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 
 from .base_items import BaseItems
-from .index_log import IndexLogs
+from .index_log import IndexLogs, Known
 from .source import IndexedSource, ReadSource
 
 
 class IndexedSources:
-    """The sources this process works on. `read` opens a source log."""
+    """The sources this process works on. `read` opens a source log; `known` says where to start with an index log."""
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class IndexedSources:
         tasks: Tasks,
         base_items: BaseItems,
         read: ReadSource,
+        known: Known,
     ) -> None:
         self._node = node
         self._log = log
@@ -42,7 +43,7 @@ class IndexedSources:
         self._tasks = tasks
         self._base_items = base_items
         self._read = read
-        self._index_logs = IndexLogs(log, clock, ids, tasks)
+        self._index_logs = IndexLogs(log, known, clock, ids, tasks)
         self._running: dict[LogId, tuple[IndexedSource, asyncio.Task[None]]] = {}
 
     def places(self) -> dict[LogId, Offset]:

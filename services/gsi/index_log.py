@@ -4,17 +4,17 @@ Not to break: a lane's progress is what *accepted* records say. A fenced worker'
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from stator.codec.log_records import decode_envelope, decode_index_batch, decode_progress
 from stator.model.errors import DamagedDataError, DomainError, LogError
-from stator.model.positions import LaneId, LaneState, LogId, Offset
-from stator.model.records import Envelope, Kind, LogMessage, SourcePosition
+from stator.model.positions import LaneId, LaneState, LogId, LogPosition, Offset
+from stator.model.records import Envelope, Kind, LogMessage, source_reached
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
@@ -27,18 +27,14 @@ RETRY_S = (0.1, 0.5)
 """How long to wait before a log that failed is asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneProgress:
-    """Acceptance state of a lane, and how far into its source the accepted records have brought it."""
-
-    state: LaneState = field(default_factory=LaneState)
-    source: SourcePosition = field(default_factory=SourcePosition)
+Known = Callable[[LogId], LogPosition]
+"""Where some fold of an index log stands, a view for example: following it starts there, and not at its beginning."""
 
 
 class LaneWatcher(Protocol):
     """Who wants to know what becomes of a lane."""
 
-    def accepted(self, record: Envelope, progress: LaneProgress) -> None:
+    def accepted(self, record: Envelope, state: LaneState) -> None:
         """A record of the lane was accepted, and this is where it stands now."""
         ...
 
@@ -50,20 +46,21 @@ class LaneWatcher(Protocol):
 class IndexLog:
     """One index log. `run` it as a task."""
 
-    def __init__(self, log: Log, log_id: LogId, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, log: Log, log_id: LogId, known: LogPosition, clock: Clock, ids: IdSource) -> None:
+        """`known`: what a fold of the log's beginning left behind; nothing before it is read."""
         self.log_id = log_id
         self._log = log
         self._clock = clock
         self._ids = ids
-        self._next_offset = Offset(0)
-        self._lanes: dict[LaneId, LaneProgress] = {}
+        self._next_offset = known.next_offset
+        self._lanes = dict(known.lanes)
         self._watchers: dict[LaneId, LaneWatcher] = {}
         self._damaged: DamagedDataError | None = None
         self._moved = asyncio.Event()
 
-    def progress(self, lane: LaneId) -> LaneProgress:
+    def lane(self, lane: LaneId) -> LaneState:
         """Where a lane stands, as far as the log has been read."""
-        return self._lanes.get(lane, LaneProgress())
+        return self._lanes.get(lane, LaneState())
 
     def watch(self, lane: LaneId, watcher: LaneWatcher) -> None:
         """Tell `watcher` from now on; a lane has one, the last that asked."""
@@ -121,32 +118,29 @@ class IndexLog:
         self._moved = asyncio.Event()
 
     def _accept(self, record: Envelope) -> None:
-        before = self.progress(record.lane)
-        state = accept(before.state, record)
+        state = accept(self.lane(record.lane), record)
         if state is None:
             return
-        progress = LaneProgress(state, _source_after(before.source, record))
-        self._lanes[record.lane] = progress
+        match record.kind:
+            case Kind.INDEX:
+                batch = decode_index_batch(record)
+                if batch.last:
+                    state = source_reached(state, batch.source)
+            case Kind.PROGRESS:
+                state = source_reached(state, decode_progress(record))
+            case _:
+                pass
+        self._lanes[record.lane] = state
         if watcher := self._watchers.get(record.lane):
-            watcher.accepted(record, progress)
-
-
-def _source_after(source: SourcePosition, record: Envelope) -> SourcePosition:
-    match record.kind:
-        case Kind.INDEX:
-            batch = decode_index_batch(record)
-            return batch.source if batch.last else source
-        case Kind.PROGRESS:
-            return decode_progress(record)
-        case _:
-            return source
+            watcher.accepted(record, state)
 
 
 class IndexLogs:
     """The index logs that a process follows, each once, as long as somebody needs it."""
 
-    def __init__(self, log: Log, clock: Clock, ids: IdSource, tasks: Tasks) -> None:
+    def __init__(self, log: Log, known: Known, clock: Clock, ids: IdSource, tasks: Tasks) -> None:
         self._log = log
+        self._known = known
         self._clock = clock
         self._ids = ids
         self._tasks = tasks
@@ -157,7 +151,7 @@ class IndexLogs:
         """The log, followed for the time of the `with`."""
         followed = self._followed.get(log_id)
         if followed is None:
-            index_log = IndexLog(self._log, log_id, self._clock, self._ids)
+            index_log = IndexLog(self._log, log_id, self._known(log_id), self._clock, self._ids)
             followed = _Followed(index_log, self._tasks.spawn(f"index-log-{log_id}", index_log.run()))
             self._followed[log_id] = followed
         followed.users += 1

@@ -27,14 +27,14 @@ from stator.codec.log_records import (
     fingerprint,
 )
 from stator.model.errors import DomainError, LogError, NotLeaderError
-from stator.model.positions import Epoch, LaneId, LogId, Offset, Seq, TimestampUs, WriterId
-from stator.model.records import Envelope, IndexBatch, IndexRow, Kind, SourcePosition
+from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
+from stator.model.records import Envelope, IndexBatch, IndexRow, Kind, SourcePosition, source_position
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
 from stator.rules.acceptance import chain_after
 
-from .index_log import IndexLog, LaneProgress
+from .index_log import IndexLog
 
 _log = structlog.get_logger()
 
@@ -104,7 +104,7 @@ class Lane:
 
     def claim(self) -> None:
         """Send a Claim, one that is higher than all that are known. The index log should have been read to its end."""
-        state = self._index_log.progress(self._lane).state
+        state = self._index_log.lane(self._lane)
         self.state = State.CLAIMING
         self._epoch = Epoch(max(state.epoch, self._epoch) + 1)
         self._writer = WriterId(self._ids.bits64())
@@ -166,10 +166,10 @@ class Lane:
         elif self.state is State.WRITING and self._in_flight and now - self._in_flight[0].sent_at >= PATIENCE_S:
             self.failed(LogError(f"index log {self._index_log.log_id}: an append was not seen for {PATIENCE_S:.0f} s"))
 
-    def accepted(self, record: Envelope, progress: LaneProgress) -> None:
+    def accepted(self, record: Envelope, state: LaneState) -> None:
         """See `LaneWatcher.accepted`."""
         if record.kind is Kind.CLAIM:
-            self._claim_accepted(record, progress)
+            self._claim_accepted(record, state)
         elif record.writer == self._writer and self.state is State.WRITING:
             while self._in_flight and self._in_flight[0].seq <= record.seq:
                 sent = self._in_flight.popleft()
@@ -178,11 +178,11 @@ class Lane:
                     self.confirmed = sent.completes
             self._changed()
 
-    def _claim_accepted(self, record: Envelope, progress: LaneProgress) -> None:
+    def _claim_accepted(self, record: Envelope, state: LaneState) -> None:
         if record.writer == self._writer and self.state is State.CLAIMING:
             self.state = State.WRITING
-            self._chain = progress.state.chain
-            self.written = self.confirmed = progress.source
+            self._chain = state.chain
+            self.written = self.confirmed = source_position(state)
             self.written_at = self._clock.monotonic()
             self._changed()
         elif record.epoch >= self._epoch:

@@ -8,7 +8,7 @@ from stator.adapters.identity_system import SystemIds
 from stator.adapters.log_kafka import KafkaLog
 from stator.adapters.view_memory import MemoryViews
 from stator.model.errors import StartupError
-from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.positions import CATALOG_LOG, LogId, LogPosition
 from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
@@ -62,7 +62,15 @@ class GsiProcess:
         group_settings = GroupSettings(bootstrap=settings.kafka, prefix=settings.log_prefix, scratch=self._scratch)
         group = self._group = SourceGroup(group_settings, clock, self._on_assigned)
         self._sources = IndexedSources(
-            settings.node, log, catalog, clock, self._ids, tasks, archived_base_items(self._archive), group.read
+            settings.node,
+            log,
+            catalog,
+            clock,
+            self._ids,
+            tasks,
+            archived_base_items(self._archive),
+            group.read,
+            _from_the_start,
         )
         self._catalog_changed(None, None)
         catalog.watchers.append(self._catalog_changed)
@@ -86,3 +94,8 @@ class GsiProcess:
     def _catalog_changed(self, _before: Table | None, _after: Table | None) -> None:
         self._group.subscribe(self._sources.indexed())
         self._sources.assign(self._assigned.__contains__)
+
+
+def _from_the_start(_log_id: LogId) -> LogPosition:
+    # An index worker of a cluster keeps no views.
+    return LogPosition()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stator.model.positions import LogId
+from stator.model.positions import LogId, LogPosition
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
@@ -11,6 +11,7 @@ from stator.runtime.lifecycle import Tasks
 
 from .assignment import IndexedSources
 from .base_items import BaseItems
+from .index_log import Known
 
 REASSIGN_S = 1.0
 
@@ -29,9 +30,13 @@ class IndexWorker:
         base_items: BaseItems,
         *,
         mine: Callable[[LogId], bool] = lambda _: True,
+        known: Known = lambda _: LogPosition(),
     ) -> None:
-        """`mine` may change its mind; it is asked again every second. All work ends with `tasks`."""
-        self.sources = IndexedSources(node, log, catalog, clock, ids, tasks, base_items, log.read)
+        """`mine` may change its mind; it is asked again every second. All work ends with `tasks`.
+
+        `known`: where the process's own views of index logs stand; without them, index logs are read from offset 0.
+        """
+        self.sources = IndexedSources(node, log, catalog, clock, ids, tasks, base_items, log.read, known)
         self._clock = clock
         self._mine = mine
         catalog.watchers.append(lambda _before, _after: self.sources.assign(mine))

@@ -21,6 +21,13 @@ _TIMESTAMP = Struct(">Q")
 _DIGEST_BYTES = 16
 
 
+class _SourceLane(msgspec.Struct, array_like=True, frozen=True):
+    epoch: int
+    writer: int
+    seq: int
+    chain: int
+
+
 class _Lane(msgspec.Struct, array_like=True, frozen=True):
     lane: int
     epoch: int
@@ -28,6 +35,7 @@ class _Lane(msgspec.Struct, array_like=True, frozen=True):
     seq: int
     chain: int
     source_offset: int
+    source_lane: _SourceLane | None = None
 
 
 class _Position(msgspec.Struct, array_like=True, frozen=True):
@@ -67,7 +75,15 @@ def encode_position(position: LogPosition) -> bytes:
             format=FORMAT,
             next_offset=position.next_offset,
             lanes=[
-                _Lane(lane, state.epoch, state.writer, state.seq, state.chain, state.source_offset)
+                _Lane(
+                    lane,
+                    state.epoch,
+                    state.writer,
+                    state.seq,
+                    state.chain,
+                    state.source_offset,
+                    _stored_source(state.source_lane),
+                )
                 for lane, state in position.lanes.items()
             ],
             timestamp_us=position.timestamp_us,
@@ -99,6 +115,7 @@ def decode_position(data: bytes) -> LogPosition:
                 Seq(lane.seq),
                 lane.chain,
                 lane.source_offset,
+                _source(lane.source_lane),
             )
             for lane in stored.lanes
         },
@@ -111,3 +128,13 @@ def decode_position(data: bytes) -> LogPosition:
         base=stored.base,
         base_offset=Offset(stored.base_offset),
     )
+
+
+def _stored_source(source: LaneState | None) -> _SourceLane | None:
+    return None if source is None else _SourceLane(source.epoch, source.writer, source.seq, source.chain)
+
+
+def _source(stored: _SourceLane | None) -> LaneState | None:
+    if stored is None:
+        return None
+    return LaneState(Epoch(stored.epoch), WriterId(stored.writer), Seq(stored.seq), stored.chain)

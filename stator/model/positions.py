@@ -33,6 +33,8 @@ class LaneState:
     chain: int = 0
     source_offset: int = -1
     """Index lanes only: everything of the source up to and including this offset has been applied."""
+    source_lane: "LaneState | None" = None
+    """Index lanes only: R1's state of the source behind that offset, so that a worker reads on from there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ The envelope is enough for acceptance and chain checks (R1, R2); a reader that d
 tell which records count. Bytes are `codec/log_records.py`'s business.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
@@ -98,6 +98,16 @@ class SourcePosition:
 
     offset: Offset = Offset(-1)
     lane: LaneState = field(default_factory=LaneState)
+
+
+def source_reached(lane: LaneState, source: SourcePosition) -> LaneState:
+    """An index lane's state once everything up to `source` has been applied."""
+    return replace(lane, source_offset=source.offset, source_lane=source.lane)
+
+
+def source_position(lane: LaneState) -> SourcePosition:
+    """How far an index lane has come in its source."""
+    return SourcePosition(Offset(lane.source_offset), lane.source_lane or LaneState())
 
 
 @dataclass(frozen=True, slots=True)

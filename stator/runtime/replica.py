@@ -19,15 +19,18 @@ from stator.codec.log_records import (
     decode_index_batch,
     decode_progress,
 )
-from stator.model.errors import DamagedDataError
+from stator.model.errors import DamagedDataError, LogError
 from stator.model.positions import LaneState, LogId, LogPosition, Offset, TimestampUs
-from stator.model.records import Base, Effect, Envelope, Kind, LogMessage
+from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, source_reached
 from stator.ports.log import Log
 from stator.ports.view import Change, StoredItem, ViewWriter
 from stator.rules.acceptance import accept
 from stator.rules.evolve import digest_after
 
 _log = structlog.get_logger()
+
+REOPEN_S = 1.0
+"""Before a reader that failed is opened again."""
 
 InstallBase = Callable[[Base, ViewWriter, LogPosition], Awaitable[None]]
 """Fill a view from a snapshot object and leave it at the given position (whose totals it completes). Waits for an archive
@@ -63,16 +66,21 @@ class Replica:
         """Follow the log until cancelled or damaged."""
         if self.view.position.next_offset == 0:
             self.view.install((), LogPosition())  # what an interrupted installation of a base may have left
-        reader = self._log.read(self.log_id, self.view.position.next_offset)
-        try:
-            while True:
-                await self.fold(await reader.read())
-        except DamagedDataError as error:
-            self.damaged = error
-            _log.error("replica_halted", log_id=self.log_id, reason=error.message)
-            self._release(DamagedDataError(error.message))
-        finally:
-            reader.close()
+        while self.damaged is None:
+            reader = self._log.read(self.log_id, self.view.position.next_offset)
+            try:
+                while True:
+                    await self.fold(await reader.read())
+            except DamagedDataError as error:
+                self.damaged = error
+                _log.error("replica_halted", log_id=self.log_id, reason=error.message)
+                self._release(DamagedDataError(error.message))
+            except LogError as error:
+                # Brokers away, or a log whose table is being deleted: whoever deletes it also ends this task.
+                _log.warning("replica_interrupted", log_id=self.log_id, reason=error.message)
+                await _pause(REOPEN_S)
+            finally:
+                reader.close()
 
     async def reached(self, next_offset: Offset) -> None:
         """Return once the view has folded everything below `next_offset`."""
@@ -150,6 +158,11 @@ class Replica:
         self._waiters.clear()
 
 
+async def _pause(seconds: float) -> None:
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    await asyncio.wait([never], timeout=seconds)
+
+
 class _Step:
     """A burst on its way into a view: changes so far, and the position they lead to in parts that are cheap to change."""
 
@@ -203,9 +216,9 @@ class _Step:
                 for row in batch.rows:
                     self._change(row.key, row.image, row.timestamp_us)
                 if batch.last:
-                    lane = replace(lane, source_offset=batch.source.offset)
+                    lane = source_reached(lane, batch.source)
             case Kind.PROGRESS:
-                lane = replace(lane, source_offset=decode_progress(record).offset)
+                lane = source_reached(lane, decode_progress(record))
             case Kind.DEFINE:
                 self._definition = decode_define(record)
             case _:

@@ -16,7 +16,7 @@ POSITION = LogPosition(
     next_offset=Offset(7),
     lanes={
         LaneId(0): LaneState(Epoch(2), WriterId(2**64 - 1), Seq(3), 2**64 - 1),
-        LaneId(9): LaneState(source_offset=5),
+        LaneId(9): LaneState(source_offset=5, source_lane=LaneState(Epoch(1), WriterId(2**64 - 1), Seq(4), 2**64 - 2)),
     },
     timestamp_us=TimestampUs(1_700_000_000_000_000),
     closed_us=TimestampUs(1_699_999_999_999_999),

@@ -7,7 +7,7 @@ from services.gsi.lane import PATIENCE_S, Lane, State
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog
 from stator.model.errors import LogError, NotLeaderError
-from stator.model.positions import LogId, Offset, TimestampUs
+from stator.model.positions import LaneId, LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import SourcePosition
 from stator.ports.log import Report
 from tests.unit.gsi.world import World
@@ -36,7 +36,7 @@ class Bench:
     def __init__(self) -> None:
         self.world = World(1)
         self.log = ScriptedLog(self.world.store)
-        self.index_log = IndexLog(self.log, INDEX, self.world.clock, self.ids)
+        self.index_log = IndexLog(self.log, INDEX, LogPosition(), self.world.clock, self.ids)
         self.following = asyncio.create_task(self.index_log.run())
         self.changes = 0
 
@@ -112,7 +112,7 @@ def test_claim_that_is_not_read_is_followed_by_a_higher_one() -> None:
         lane.tick()
         await bench.world.run(0.1)
         assert lane.state is State.WRITING
-        assert bench.index_log.progress(SOURCE).state.epoch == 2
+        assert bench.index_log.lane(LaneId(SOURCE)).epoch == 2
 
     asyncio.run(scenario())
 
@@ -121,7 +121,7 @@ def test_lane_that_somebody_else_claims_fails_and_names_who_it_was() -> None:
     async def scenario() -> None:
         bench = Bench()
         lane = await bench.claimed()
-        elsewhere = IndexLog(bench.log, INDEX, bench.world.clock, bench.ids)
+        elsewhere = IndexLog(bench.log, INDEX, LogPosition(), bench.world.clock, bench.ids)
         following = asyncio.create_task(elsewhere.run())
         await bench.world.run(0.1)
         Lane(elsewhere, SOURCE, "gsi-2", bench.log, bench.world.clock, bench.ids, lambda: None).claim()

@@ -180,3 +180,26 @@ def test_damaged_source_halts_alone() -> None:
         await process.close()
 
     asyncio.run(scenario())
+
+
+def test_worker_with_a_view_reads_an_index_log_from_where_the_view_stands() -> None:
+    async def scenario() -> None:
+        world = begun()
+        for writer in world.writers:
+            for _ in range(50):
+                writer.write()
+        first = world.process("gsi-1")
+        await world.run(QUIET_S)
+        first.kill()
+        positions = {log_id: (await world.index_view(log_id)).position for log_id in INDEX_LOGS}
+        ends = {source: world.store.end(source) for source in SOURCES}
+        for writer in world.writers:
+            writer.write()
+        second = world.process("gsi-2", known=positions.__getitem__)
+        await world.run(QUIET_S)
+        wanted = ends | {log_id: position.next_offset for log_id, position in positions.items()}
+        assert dict(second.log.reads) == wanted
+        assert await world.index_rows() == world.projection()
+        await second.close()
+
+    asyncio.run(scenario())

@@ -252,9 +252,14 @@ class World:
             self.clock.advance(wake - self.clock.monotonic())
         self.clock.advance(end - self.clock.monotonic())
 
-    def process(self, name: str, mine: Callable[[LogId], bool] = lambda _: True) -> "Process":
+    def process(
+        self,
+        name: str,
+        mine: Callable[[LogId], bool] = lambda _: True,
+        known: Callable[[LogId], LogPosition] = lambda _: LogPosition(),
+    ) -> "Process":
         """Start an index worker with a log handle of its own."""
-        return Process(self, name, mine)
+        return Process(self, name, mine, known)
 
     async def index_rows(self) -> dict[LogId, dict[bytes, bytes]]:
         """What materializers make of the index logs."""
@@ -289,7 +294,9 @@ def projection(writers: Sequence[SourceWriter]) -> dict[LogId, dict[bytes, bytes
 class Process:
     """One index worker that can be killed."""
 
-    def __init__(self, world: World, name: str, mine: Callable[[LogId], bool]) -> None:
+    def __init__(
+        self, world: World, name: str, mine: Callable[[LogId], bool], known: Callable[[LogId], LogPosition]
+    ) -> None:
         self.log = UnreliableLog(world.store, world.dice)
         self._tasks = Tasks(lambda task, error: world.failures.append(f"{name} {task}: {error!r}"))
         self.worker = IndexWorker(
@@ -301,6 +308,7 @@ class Process:
             self._tasks,
             world.base_items,
             mine=mine,
+            known=known,
         )
 
     def kill(self) -> None:
