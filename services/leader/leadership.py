@@ -161,6 +161,7 @@ class Leadership:
         self._tasks.spawn(f"claim-{self._log_id}", self._claim(self._ended))
 
     async def _claim(self, ended: "asyncio.Future[bool]") -> None:
+        self._candidate = WriterId(0)
         while not ended.done():
             try:
                 await self._catch_up()
@@ -253,6 +254,8 @@ class Leadership:
             self._ended.set_result(True)
 
     def _lost(self, record: Envelope) -> None:
+        if self.state is State.CLAIMING and self._group is None and self._candidate == 0:
+            return  # history, read on the way to the end of the log: we have not claimed yet
         undecided = self._end_epoch()
         if self.state is not State.FOLLOWING:
             _log.info("fenced", log_id=self._log_id, epoch=record.epoch, by=decode_claim(record))
