@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.native_cluster import BreakableCluster, running_cluster
 from tests.servers import KafkaBrokers, MinioServer, running_brokers, running_minio
 from tools.supervised import ServersUnavailable
 
@@ -33,3 +34,20 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServ
             yield server
     except ServersUnavailable as missing:
         pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableCluster]:
+    """The session's cluster; tests take `cluster`, which is this one, whole."""
+    try:
+        with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+            yield running
+    except ServersUnavailable as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+def cluster(shared_cluster: BreakableCluster) -> Iterator[BreakableCluster]:
+    """A whole cluster of real processes that a test may break; healed after each test. Use table names of your own."""
+    yield shared_cluster
+    shared_cluster.heal()

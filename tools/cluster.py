@@ -80,6 +80,10 @@ class NativeCluster(SupervisedProcesses):
 def _service_specs(directory: Path, ports: Ports, services: Mapping[str, int]) -> list[ProcessSpec]:
     names = [(service, f"{service}-{n}") for service, count in services.items() for n in range(1, count + 1)]
     listen = {name: f"127.0.0.1:{ports.peer(index)}" for index, (_, name) in enumerate(names)}
+    answers = {  # the others listen for their peers; Faust alone decides what an index worker does
+        "router": (f"http://127.0.0.1:{ports.api}/",),
+        "gsi": (),
+    }
     shared = {
         "STATOR_KAFKA": bootstrap_servers(ports.kafka),
         "STATOR_S3_ENDPOINT": f"http://127.0.0.1:{ports.minio}",
@@ -99,7 +103,7 @@ def _service_specs(directory: Path, ports: Ports, services: Mapping[str, int]) -
                 "STATOR_LISTEN": listen[name],
                 "STATOR_DATA": str(directory / "data" / name),
             },
-            answers_at=(f"http://127.0.0.1:{ports.api}/" if service == "router" else listen[name],),
+            answers_at=answers.get(service, (listen[name],)),
             tier=1,
             stop_s=10,
         )

@@ -1,0 +1,61 @@
+"""Brokers that die under load: one is not missed, two stop the writes and tell no lies, and their return is enough."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.client_load import Answer, ClientLoad, attempt, create_table, dynamodb, key, until
+from tests.native_cluster import BROKERS, BreakableCluster
+
+pytestmark = pytest.mark.cluster
+
+Record = Callable[[str, object], None]
+
+LOAD_S = 2.0
+PAUSE_MAX_S = 15.0
+RESUMED_WITHIN_S = 60.0
+"""From the moment that the brokers serve again: their controllers elect, their replicas catch up, our clients find them."""
+ANSWERED_WITHIN_S = 7.0
+"""The router's deadline of 5 s, and a machine that has other things to do."""
+
+
+def test_one_broker_is_not_missed_for_long(cluster: BreakableCluster, record_property: Record) -> None:
+    create_table(cluster.endpoint, "one-broker-less")
+    load = ClientLoad(cluster.endpoint, "one-broker-less")
+    with load.running():
+        time.sleep(LOAD_S)
+        cluster.take_down(BROKERS[0])
+        gone_at = time.monotonic()
+        until(lambda: load.acknowledged_since(gone_at) > 100, patience_s=PAUSE_MAX_S, complaint="no writes")
+        time.sleep(LOAD_S)
+        cluster.bring_back(BROKERS[0])
+        time.sleep(LOAD_S)
+    record_property("longest_gap_s", load.longest_gap_s())
+    record_property("answers", load.outcomes())
+    assert load.longest_gap_s() < PAUSE_MAX_S
+    load.assert_kept()
+
+
+def test_without_two_brokers_nothing_is_acknowledged_and_their_return_is_enough(
+    cluster: BreakableCluster, record_property: Record
+) -> None:
+    create_table(cluster.endpoint, "two-brokers-less")
+    load = ClientLoad(cluster.endpoint, "two-brokers-less")
+    with load.running():
+        time.sleep(LOAD_S)
+        cluster.take_down(*BROKERS[:2])
+        gone_at = time.monotonic()
+        time.sleep(ANSWERED_WITHIN_S * 2)
+        assert load.acknowledged_since(gone_at) == 0
+        with dynamodb(cluster.endpoint) as client:
+            late = attempt("late", lambda: client.put_item(TableName="two-brokers-less", Item=key("late")))
+        assert late.answer is not Answer.ACKNOWLEDGED
+        assert late.code.startswith("50"), late.code
+        assert late.ended - late.began < ANSWERED_WITHIN_S
+        cluster.bring_back(*BROKERS[:2])
+        back_at = time.monotonic()
+        until(lambda: load.acknowledged_since(back_at) > 50, patience_s=RESUMED_WITHIN_S, complaint="no writes")
+        record_property("resumed_s", time.monotonic() - back_at)
+    record_property("answers", load.outcomes())
+    load.assert_kept()
