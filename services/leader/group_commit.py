@@ -211,6 +211,10 @@ class GroupCommit:
         """When the oldest record in flight was handed to the log, on the loop's clock."""
         return self._in_flight[0].sent_at if self._in_flight else None
 
+    def sent(self) -> list[Waiting]:
+        """The requests whose records are on their way into the log, in order."""
+        return [waiting for batch in self._in_flight for waiting in batch.waiting]
+
     def hold(self) -> None:
         """Send nothing more in this epoch; what is in flight may still be confirmed."""
         self._held = True

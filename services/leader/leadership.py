@@ -96,6 +96,7 @@ class Leadership:
         self._group: GroupCommit | None = None
         self._path: WritePath | None = None
         self._ended: asyncio.Future[bool] | None = None
+        self._claiming: asyncio.Task[None] | None = None
         self._watching = False
         self._founded: asyncio.Future[None] | None = None
         """Done once the definition that this epoch appended is in the log; the view may get it later."""
@@ -158,7 +159,7 @@ class Leadership:
     def _start_claiming(self) -> None:
         self.state = State.CLAIMING
         self._ended = asyncio.get_running_loop().create_future()
-        self._tasks.spawn(f"claim-{self._log_id}", self._claim(self._ended))
+        self._claiming = self._tasks.spawn(f"claim-{self._log_id}", self._claim(self._ended))
 
     async def _claim(self, ended: "asyncio.Future[bool]") -> None:
         self._candidate = WriterId(0)
@@ -167,7 +168,6 @@ class Leadership:
                 await self._catch_up()
             except DamagedDataError as error:
                 self.resign(OutcomeUnknownError(f"This partition's log or view is damaged: {error.message}"))
-                ended.set_result(False)
                 return
             lane = self.replica.position.lane()
             self._epoch_tried = Epoch(max(lane.epoch, self._epoch_tried) + 1)
@@ -263,8 +263,7 @@ class Leadership:
         self.leader_hint = decode_claim(record)
         waiting, self._waiting = self._waiting, []
         for future in [*(entry.future for entry in undecided), *(future for _, future in waiting)]:
-            if not future.done():
-                future.set_exception(NotLeaderError(self.leader_hint))
+            _fail(future, NotLeaderError(self.leader_hint))
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(False)
 
@@ -304,9 +303,22 @@ class Leadership:
     # --- ending ----------------------------------------------------------------------------------------------
 
     def resign(self, error: DomainError) -> None:
-        """Stop at once: everybody who waits gets `error`."""
-        for future in [*(entry.future for entry in self._end_epoch()), *(future for _, future in self._waiting)]:
-            if not future.done():
-                future.set_exception(error)
-        self._waiting.clear()
+        """Stop at once, also claiming. Everybody who waits gets `error`, but for those whose records are on their way into the
+        log: nobody is left to find out what becomes of them.
+        """
+        doubtful = [] if self._group is None else self._group.sent()
+        for entry in doubtful:
+            _fail(entry.future, OutcomeUnknownError("The partition's leader stopped while the request was under way"))
+        waiting, self._waiting = self._waiting, []
+        for future in [*(entry.future for entry in self._end_epoch()), *(future for _, future in waiting)]:
+            _fail(future, error)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(False)
+        if self._claiming is not None:
+            self._claiming.cancel()
         self.state = State.FOLLOWING
+
+
+def _fail(future: "asyncio.Future[Any]", error: DomainError) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,6 +1,6 @@
 """A leader process: partitions with warm views, led as the log decides."""
 
-from stator.model.errors import ServiceUnavailableError
+from stator.model.errors import NotLeaderError
 from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
 
@@ -41,5 +41,5 @@ class LeaderProcess:
         """Tell everybody who waits to ask elsewhere, then leave."""
         if hasattr(self, "_leaders"):
             for partition in self._leaders.partitions.values():
-                partition.resign(ServiceUnavailableError("The leader is stopping"))
+                partition.resign(NotLeaderError(None))
         await self._node.close()
