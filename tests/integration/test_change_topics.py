@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,15 +34,11 @@ from tests.unit.streams.writing import LogWriter, effect, random_effects, table
 pytestmark = pytest.mark.kafka
 
 SCHEMA = fastavro.schema.load_schema(Path(__file__).parents[2] / "schemas" / "change_record" / "v1.avsc")
-LOGS = (770_001, 770_002)
+LOGS = (770_003, 770_004)  # one for each of two processes, by rendezvous hashing
 TABLE = table(*LOGS, name="change_topics", stream=Stream("NEW_AND_OLD_IMAGES", "2026-11-21T08:00:00.000"))
 TOPIC = "stator.changes.change-utopics.2026-11-21T08-00-00-000"
 
-WRITING_S = 25.0
-LIFE_S = (1.0, 3.0)
-SILENCE_S = 2.5
-"""Longer than it takes to be suspected, so that the other process takes over."""
-CATCH_UP_S = 40.0
+CATCH_UP_S = 60.0
 
 Record = dict[str, Any]
 
@@ -71,7 +66,7 @@ class StreamsProcesses:
             "STATOR_S3_SECRET_KEY": "unused",
         }
         command = [str(Path(sys.executable).with_name("stator")), "service", "streams"]
-        with (self._directory / f"{name}.log").open("ab") as log:
+        with self._log(number).open("ab") as log:
             self._running[number] = subprocess.Popen(command, env=environment, stderr=log, start_new_session=True)
 
     def kill(self, number: int) -> None:
@@ -86,16 +81,14 @@ class StreamsProcesses:
     def resume(self, number: int) -> None:
         self._running[number].send_signal(signal.SIGCONT)
 
-    def wait_listening(self) -> None:
-        for number in self._running:
-            host, _, port = self._seeds[f"streams-{number}"].rpartition(":")
-            while True:
-                try:
-                    socket.create_connection((host, int(port)), 1).close()
-                except OSError:
-                    time.sleep(0.05)
-                else:
-                    break
+    def opened(self, number: int) -> int:
+        """How often a process has become the publisher of a log."""
+        return self._log(number).read_text().count('"stream_opened"')
+
+    async def opens(self, number: int, *, since: int) -> None:
+        async with asyncio.timeout(CATCH_UP_S):
+            while self.opened(number) <= since:  # noqa: ASYNC110 another process tells, by its log
+                await asyncio.sleep(0.05)
 
     def terminate(self) -> list[int]:
         """SIGTERM to all; their exit codes."""
@@ -111,6 +104,9 @@ class StreamsProcesses:
 
     def logs(self) -> str:
         return "\n".join(log.read_text() for log in sorted(self._directory.glob("*.log")))
+
+    def _log(self, number: int) -> Path:
+        return self._directory / f"streams-{number}.log"
 
 
 @contextmanager
@@ -154,21 +150,35 @@ async def no_base(*_: object) -> None:
     raise AssertionError("a catalog has no base")
 
 
+async def fail_and_heal(processes: StreamsProcesses) -> None:
+    """Each process owns one of the logs. Whoever fails loses it to the other, and gets it back when it is well again."""
+    failures = [
+        (0, processes.kill, processes.start),
+        (1, processes.pause, processes.resume),
+        (1, processes.kill, processes.start),
+    ]
+    for number in (0, 1):
+        await processes.opens(number, since=0)
+    for victim, fail, heal in failures:
+        opened = processes.opened(1 - victim)
+        fail(victim)
+        await processes.opens(1 - victim, since=opened)
+        opened = processes.opened(victim)
+        heal(victim)
+        await processes.opens(victim, since=opened)
+
+
 async def write_while_processes_die(
     log: KafkaLog, processes: StreamsProcesses, dice: Random
 ) -> dict[int, list[Effect]]:
-    """Random effects into both logs for a while, with leaders and streams processes that die; what was accepted."""
+    """Random effects into both logs while leaders change and streams processes die; what was accepted."""
     writers = [LogWriter(log_id) for log_id in LOGS]
     histories = [random_effects(dice, 20, prefix=f"{log_id}-") for log_id in LOGS]
     accepted: dict[int, list[Effect]] = defaultdict(list)
     for writer in writers:
         await append(log, writer.log_id, writer.claim(), writer.define(TABLE))
-    ends_at = time.monotonic() + WRITING_S
-    fails_at = time.monotonic() + dice.uniform(*LIFE_S)
-    failures = cycle([(processes.kill, processes.start), (processes.pause, processes.resume)])
-    victim, fail, heal = 0, *next(failures)
-    failed = False
-    while time.monotonic() < ends_at:
+    failing = asyncio.create_task(fail_and_heal(processes))
+    while not failing.done():
         number = dice.randrange(len(writers))
         writer = writers[number]
         effects = list(islice(histories[number], dice.choice([1, 1, 5, 50])))
@@ -176,15 +186,8 @@ async def write_while_processes_die(
         await append(log, writer.log_id, writer.effects(effects))
         if dice.random() < 0.02:
             await append(log, writer.log_id, writer.claim(), writer.stale([effect(None, {"Id": {"S": "late"}})]))
-        if time.monotonic() > fails_at:
-            (heal if failed else fail)(victim)
-            failed = not failed
-            if not failed:
-                victim, fail, heal = 1 - victim, *next(failures)
-            fails_at = time.monotonic() + (SILENCE_S if failed else dice.uniform(*LIFE_S))
         await asyncio.sleep(dice.random() * 0.02)
-    if failed:
-        heal(victim)
+    await failing
     return accepted
 
 
@@ -264,7 +267,6 @@ def test_each_change_reaches_consumers_once_and_in_order_while_processes_are_kil
             check_records(
                 read_records(kafka.bootstrap, partition, len(accepted[partition])), accepted[partition], log_id
             )
-        processes.wait_listening()
         assert processes.terminate() == [0, 0]
         asyncio.run(forgotten())
     assert "stream_fenced" in processes.logs()
