@@ -96,7 +96,16 @@ class Standalone:
             log, catalog, partitions, clock, ids, tasks, self._settings.partitions, on_duty=lambda: True
         )
         tasks.spawn("control", control.run())
-        IndexWorker(NODE, log, catalog, clock, ids, tasks, archived_base_items(self._archive))
+        IndexWorker(
+            NODE,
+            log,
+            catalog,
+            clock,
+            ids,
+            tasks,
+            archived_base_items(self._archive),
+            known=lambda log_id: indexes.hold(log_id).position,
+        )
         ArchiverService(
             log,
             self._archive,

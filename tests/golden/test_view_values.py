@@ -15,7 +15,7 @@ POSITION = LogPosition(
     next_offset=Offset(1_000_000),
     lanes={
         LaneId(0): LaneState(Epoch(3), WriterId(2**64 - 1), Seq(12), 0x0123456789ABCDEF),
-        LaneId(17): LaneState(Epoch(1), WriterId(5), Seq(0), 9, 41),
+        LaneId(17): LaneState(Epoch(1), WriterId(5), Seq(0), 9, 41, LaneState(Epoch(2), WriterId(7), Seq(3), 11)),
     },
     timestamp_us=TimestampUs(1_700_000_000_000_001),
     closed_us=TimestampUs(1_700_000_000_000_000),
@@ -27,9 +27,9 @@ POSITION = LogPosition(
     base_offset=Offset(2),
 )
 POSITION_V1 = bytes.fromhex(
-    "9b01ce000f424092960003cfffffffffffffffff0ccf0123456789abcdefff96110105000929cf00060a24181e4001cf0006"
-    "0a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f303030303030"
-    "30312f303030303030303030303030303030392e736e617002",
+    "9b01ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
+    "1e4001cf00060a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f"
+    "30303030303030312f303030303030303030303030303030392e736e617002",
 )
 
 
