@@ -1,0 +1,119 @@
+"""Results as docs/benchmarks.md: a table is worth what is said beside it, so commit, machine and method come along."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.appends import Appends
+from bench.client import Measured
+from bench.workload import KEYS
+
+METHOD = """\
+`make bench` measured both servers in one run, in turns (medians of {rounds} rounds of {seconds:g} s each), with one
+client that sends prepared requests over 1, 16 and 64 connections, one at a time on each, and does not decode the answers.
+Items are orders of about 0.7 KB under {keys:,} keys; gets are strong reads. CPU is the server process's own, user and
+system, all threads; client and server share the machine. Stator has synced every write to disk before it answers.
+DynamoDB Local runs with `-dbPath` (SQLite on disk) and the JVM's defaults.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation at one number of connections."""
+
+    operation: str
+    connections: int
+    stator: Measured
+    peer: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A server that has just started."""
+
+    name: str
+    started_in_s: float
+    resident_mb: float
+
+
+def markdown(
+    rows: Sequence[Row], idle: Sequence[Idle], appends: Sequence[Appends], *, rounds: int, seconds: float
+) -> str:
+    """The whole page."""
+    parts = [
+        f"# Benchmarks\n\n{datetime.now(UTC):%Y-%m-%d}, commit `{_commit()}`, {_machine()}.\n",
+        METHOD.format(rounds=rounds, seconds=seconds, keys=KEYS),
+        _table(
+            ["", "connections", "server", "requests/s", "p50 ms", "p99 ms", "CPU µs/request"],
+            [line for row in rows for line in _lines(row)],
+        ),
+        "Stator against DynamoDB Local, more than 1 is better for Stator:\n",
+        _table(
+            ["", "connections", "requests/s", "CPU per request"],
+            [
+                [
+                    row.operation,
+                    str(row.connections),
+                    f"{row.stator.requests_per_s / row.peer.requests_per_s:.1f} times",
+                    f"{row.peer.cpu_us_per_request / row.stator.cpu_us_per_request:.1f} times",
+                ]
+                for row in rows
+            ],
+        ),
+        "## Idle\n",
+        _table(
+            ["server", "start to first connection, s", "resident MB"],
+            [[server.name, f"{server.started_in_s:.2f}", f"{server.resident_mb:.0f}"] for server in idle],
+        ),
+    ]
+    if appends:
+        parts += [
+            "## Appends to the log on Kafka\n",
+            "Three brokers on this one machine, replication 3, `acks=all`, 1 KB messages, one topic with one partition.\n",
+            _table(
+                ["in flight", "appends/s", "p50 ms", "p99 ms"],
+                [[str(a.in_flight), f"{a.appends_per_s:,.0f}", f"{a.p50_ms:.2f}", f"{a.p99_ms:.2f}"] for a in appends],
+            ),
+        ]
+    return "\n".join(parts)
+
+
+def _lines(row: Row) -> list[list[str]]:
+    return [
+        [
+            row.operation,
+            str(row.connections),
+            name,
+            f"{measured.requests_per_s:,.0f}",
+            f"{measured.p50_ms:.2f}",
+            f"{measured.p99_ms:.2f}",
+            f"{measured.cpu_us_per_request:.0f}",
+        ]
+        for name, measured in (("Stator", row.stator), ("DynamoDB Local", row.peer))
+    ]
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---"] * len(head)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines)) + "\n"
+
+
+def _commit() -> str:
+    return subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _machine() -> str:
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = models[0].partition(":")[2].strip() if models else platform.machine()
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    load = os.getloadavg()[0]
+    return (
+        f"{os.cpu_count()} cores of {model}, {memory_gb:.0f} GB, {platform.system()} {platform.release()},"
+        f" CPython {platform.python_version()}, load average {load:.1f} at the end"
+    )
