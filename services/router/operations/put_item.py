@@ -24,13 +24,14 @@ def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
         raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
     item = normalise_item(request["Item"])
     parameters.check()
-    if item_size(item) > ITEM_BYTES_MAX:
+    image = encode_image(item)
+    if len(image) > ITEM_BYTES_MAX and item_size(item) > ITEM_BYTES_MAX:  # an image is never shorter than its item's size
         raise ValidationError("Item size has exceeded the maximum allowed size")
     table = router.table(request["TableName"])
     check_new_item(table, item)
     command = PutItem(
         key=table.key.item_key(item),
-        image=encode_image(item),
+        image=image,
         condition=parameters.bundle("ConditionExpression"),
         return_values=return_values,
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",

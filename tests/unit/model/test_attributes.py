@@ -8,8 +8,8 @@ from hypothesis import given
 
 from stator.model.attributes import equal, item_size, nesting_of, normalise, normalise_item, rank, size_of
 from stator.model.errors import SerializationError, ValidationError
-from stator.model.item import Item
-from tests.strategies import items, values
+from stator.model.item import Item, encode_image
+from tests.strategies import items, number_texts, values
 
 
 def nested(levels: int, kind: str) -> dict[str, Any]:
@@ -164,3 +164,10 @@ def test_sizes_are_dynamodbs(value: dict[str, Any], size: int) -> None:
 
 def test_an_item_is_as_large_as_its_names_and_values() -> None:
     assert item_size({"pk": {"S": "key"}, "é": {"BOOL": True}}) == 2 + 3 + 2 + 1
+
+
+@given(items, number_texts())
+def test_an_image_is_never_shorter_than_its_items_size(item: Item, number: str) -> None:
+    """PutItem counts an item's size only when its image is over the limit."""
+    normalised = normalise_item(item | {"number": {"N": number}})
+    assert len(encode_image(normalised)) >= item_size(normalised)
