@@ -26,7 +26,9 @@ class _Lane:
         else:
             if (record.epoch, record.writer, record.seq) != (self.epoch, self.writer, self.seq + 1):
                 return False
-            assert record.prev_chain == self.chain, f"log {record.log_id}: the chain is broken at {record.epoch}/{record.seq}"
+            assert record.prev_chain == self.chain, (
+                f"log {record.log_id}: the chain is broken at {record.epoch}/{record.seq}"
+            )
             self.seq = record.seq
         digest = blake2b(self.chain.to_bytes(8, "big") + record.raw, digest_size=8).digest()
         self.chain = int.from_bytes(digest, "big")
@@ -46,7 +48,12 @@ def accepted(store: MemoryLogStore, log_id: LogId, until: Offset | None = None) 
 
 def effects(store: MemoryLogStore, log_id: LogId) -> list[Effect]:
     """All effects of a log that count, in order."""
-    return [effect for _, record in accepted(store, log_id) if record.kind is Kind.EFFECT for effect in decode_effects(record)]
+    return [
+        effect
+        for _, record in accepted(store, log_id)
+        if record.kind is Kind.EFFECT
+        for effect in decode_effects(record)
+    ]
 
 
 @dataclass

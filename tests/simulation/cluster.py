@@ -14,6 +14,7 @@ from services.gsi.worker import IndexWorker
 from services.leader.assignment import Assignment
 from services.leader.server import LeaderService
 from services.materializer.server import MaterializerService
+from services.materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
 from services.restore.restore_tables import TableRestore
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLogStore
@@ -29,11 +30,10 @@ from stator.runtime.membership import Membership
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
-
 from tests.simulation.archive import FaultyArchive
 from tests.simulation.clock import SimulatedClock
-from tests.simulation.lossy_log import LogWeather, LossyLog
 from tests.simulation.loop import Owner, SimulatedLoop
+from tests.simulation.lossy_log import LogWeather, LossyLog
 from tests.simulation.network import Network
 
 ROLES = ("leader", "leader", "materializer", "materializer", "control", "control", "gsi", "gsi", "router", "router")
@@ -41,6 +41,8 @@ SINGLES = ("archiver", "restore")
 GOSSIP = frozenset({"leader", "control"})
 """Who heartbeats. The others do with hints, so that a simulated minute stays cheap."""
 SEGMENT_AGE_S = 3.0
+MERGE_SEGMENTS = 4
+SNAPSHOT_RECORDS = 10
 UNDO_APPLIES_MAX = 8
 
 
@@ -224,6 +226,14 @@ class Node:
                 if self.name in holders(log_id, fellows):
                     service.hold(log_id)
 
+        def snapshots(log_id: LogId) -> bool:
+            tables = [held.table for held in self.catalog.tables.values()]
+            base_logs = {partition.log_id for table in tables for partition in table.partitions}
+            return log_id in base_logs and preference(log_id, fellows)[0] == self.name
+
+        limits = SnapshotLimits(records=SNAPSHOT_RECORDS)
+        sweep = SnapshotSweep(service.replicas.values, self.archive, self.clock, limits, snapshots)
+        self.tasks.spawn("snapshots", sweep.run())
         for held in self.catalog.tables.values():
             changed(None, held.table)
         self.catalog.watchers.append(changed)
@@ -261,7 +271,7 @@ class Node:
         """Its part is played by `workload.py`, on `partitions` and `catalog`."""
 
     def _start_archiver(self) -> None:
-        limits = SegmentLimits(segment_age_s=SEGMENT_AGE_S)
+        limits = SegmentLimits(segment_age_s=SEGMENT_AGE_S, merge_segments=MERGE_SEGMENTS)
         ArchiverService(self.log, self.archive, self.catalog, self.clock, self.tasks, limits, lambda _: True)
 
     def _start_restore(self) -> None:
@@ -287,7 +297,7 @@ class Hints:
         self._readers = [machine.name for machine in cluster.of_role("materializer")]
         self._turn = 0
 
-    def leader(self, log_id: LogId) -> str:
+    def leader(self, log_id: LogId) -> str:  # noqa: ARG002 - the port's
         self._turn += 1
         return self._leaders[self._turn % len(self._leaders)]
 

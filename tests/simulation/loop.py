@@ -96,10 +96,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             if handle._cancelled:
                 continue
             owner = handle._context.get(OWNER)
-            if owner is not None and not self._ending:
-                if owner.paused or not owner.alive:
-                    owner.kept.append(handle)
-                    continue
+            if owner is not None and not self._ending and (owner.paused or not owner.alive):
+                owner.kept.append(handle)
+                continue
             self.steps += 1
             handle._run()
 
@@ -116,4 +115,3 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """There is one thread."""
-

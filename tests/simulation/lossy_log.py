@@ -14,7 +14,6 @@ from stator.model.errors import LogError
 from stator.model.positions import LogId, Offset
 from stator.model.records import LogMessage
 from stator.ports.log import Report
-
 from tests.simulation.loop import Owner
 
 PATIENCE_S = 1.0

@@ -6,7 +6,6 @@ from contextvars import Context
 from random import Random
 
 from stator.adapters.peers_memory import Deliver
-
 from tests.simulation.loop import Owner
 
 

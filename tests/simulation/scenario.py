@@ -3,7 +3,6 @@
 import asyncio
 import traceback
 from collections.abc import Iterator
-from contextvars import Context
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
@@ -13,7 +12,6 @@ import structlog
 from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
-
 from tests.simulation.checkers import (
     acked_in_log,
     archive_equals_log,
@@ -82,6 +80,7 @@ class _Run:
         self._verbose = verbose
         self._trace = blake2b(digest_size=16)
         self._tables: list[Table] = []
+        self._restoring: list[asyncio.Task[None]] = []
 
     def logged(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         """A line of a service's log: errors are problems, the rest is for whoever follows one seed."""
@@ -164,25 +163,31 @@ class _Run:
         lasts_s = dice.choice((30.0, 60.0, 120.0))
         begin = loop.time()
         events: list[tuple[float, str]] = []
-        events += [(dice.uniform(0, lasts_s), "operation") for _ in range(dice.randint(50, 300))]
+        events += [(dice.uniform(0, lasts_s), "operations") for _ in range(dice.randint(20, 100))]
         events += [(dice.uniform(0, lasts_s), "fault") for _ in range(dice.randint(20, 60))]
         events += [(dice.uniform(0, lasts_s), "check") for _ in range(6)]
-        events += [(dice.uniform(0, lasts_s), "restore") for _ in range(dice.choice((0, 1)))]
+        events += [(dice.uniform(0, lasts_s), "restore") for _ in range(dice.choice((0, 1, 2)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self.result.problems.extend(self._leaders.check(self._cluster))
             match what:
-                case "operation":
-                    self._workload.issue(self._tables)
+                case "operations":
+                    for _ in range(dice.choice((1, 1, 2, 8))):
+                        self._workload.issue(self._tables)
                 case "fault":
                     self._tell(f"*** {self._faults.strike()}")
                 case "check":
                     self.result.problems.extend(view_equals_fold.check(self._cluster))
                 case _:
-                    loop.call_soon(self._spawn_restore, context=Context())
+                    self._restoring.append(loop.create_task(self._ask_restore()))
+                    self._restoring.append(loop.create_task(self._keep_busy()))
 
-    def _spawn_restore(self) -> None:
-        self._restoring = self._loop.create_task(self._ask_restore("early"))
+    async def _keep_busy(self) -> None:
+        """Writes before, at and after the instant that is being restored."""
+        draw = Random(self._dice.getrandbits(64))
+        for _ in range(draw.randint(0, 100)):
+            self._workload.issue(self._tables)
+            await asyncio.sleep(draw.uniform(0.0, 0.02))
 
     # --- afterwards ------------------------------------------------------------------------------------------
 
@@ -204,12 +209,16 @@ class _Run:
                 if attempt.log_id != log_id and len(table.partitions) > 1 and self._lies_elsewhere(table, log_id):
                     del todo[log_id]
                     continue
-                work = self._loop.create_task(self._workload.carry_out(node, attempt), context=node.owner.context.copy())
+                work = self._loop.create_task(
+                    self._workload.carry_out(node, attempt), context=node.owner.context.copy()
+                )
                 await asyncio.wait([work], timeout=6.0)
                 if attempt.told is Told.DONE:
                     todo.pop(attempt.log_id, None)
         if todo:
-            self.result.problems.append(f"logs {sorted(todo)} answer no write {LIVENESS_S:.0f} s after the faults ended")
+            self.result.problems.append(
+                f"logs {sorted(todo)} answer no write {LIVENESS_S:.0f} s after the faults ended"
+            )
 
     def _lies_elsewhere(self, table: Table, log_id: LogId) -> bool:
         """Whether none of the few items of the workload lies in a partition."""
@@ -249,16 +258,19 @@ class _Run:
                 yield from strong_reads.check(store, log_id, attempts)
                 yield from eventual_reads.check(store, log_id, attempts)
 
-    async def _ask_restore(self, name: str) -> None:
+    async def _ask_restore(self) -> None:
+        """Any instant, and often the newest, whose writes may be on their way."""
         table = self._dice.choice(self._tables)
         earliest_us = table.backups.enabled_us
         now_us = self._cluster.machines["control-1"].clock.now_us()
-        at_us = self._dice.randint(earliest_us, max(earliest_us, now_us))
-        accepted = await self._workload.restore(table, f"{table.name}-{name}", at_us)
+        at_us = self._dice.choice((now_us, self._dice.randint(earliest_us, max(earliest_us, now_us))))
+        target = f"{table.name}-at-{self._loop.time():.3f}"
+        accepted = await self._workload.restore(table, target, at_us)
         self._tell(f"*** restore of {table.name} to {at_us}: accepted={accepted}")
 
     async def _restores(self) -> None:
-        await self._ask_restore("late")
+        await self._ask_restore()
+        await asyncio.gather(*self._restoring)
         history, cluster = self._workload.history, self._cluster
         deadline = self._loop.time() + QUIET_S
         for source_name, target_name, at_us in history.restores:

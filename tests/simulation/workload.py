@@ -18,7 +18,6 @@ from stator.model.errors import (
 )
 from stator.model.item import encode_image
 from stator.model.key_order import token
-from stator.model.positions import LogId
 from stator.model.tables import Table, partition_for
 from stator.ports.peers import PeerLostError
 from stator.rules.commands import (
@@ -31,7 +30,6 @@ from stator.rules.commands import (
     UpdateItem,
     Write,
 )
-
 from tests.simulation.cluster import Cluster, Machine, Node
 from tests.simulation.history import Attempt, History, Told
 
@@ -204,5 +202,3 @@ def create_request(name: str, partitions: int, *, indexed: bool) -> dict[str, An
             }
         ]
     return request
-
-

@@ -10,7 +10,6 @@ from stator.adapters.log_memory import MemoryLogStore
 from stator.model.item import decode_image, encode_image
 from stator.model.positions import LogId
 from stator.model.records import Effect
-
 from tests.simulation.accepted import effects
 from tests.simulation.history import Attempt, Told
 

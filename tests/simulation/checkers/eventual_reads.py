@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from stator.adapters.log_memory import MemoryLogStore
 from stator.model.positions import LogId
-
 from tests.simulation.accepted import effects
 from tests.simulation.history import Attempt, Told
 

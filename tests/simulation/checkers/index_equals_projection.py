@@ -1,11 +1,11 @@
-"""IndexEqualsProjection: once all is quiet, an index holds a row for exactly the items that belong in it, wherever the items are."""
+"""IndexEqualsProjection: once all is quiet, an index holds a row for exactly the items that belong
+in it, wherever the items are."""
 
 from collections.abc import Iterator
 
 from stator.adapters.log_memory import MemoryLogStore
 from stator.model.item import decode_image, encode_image
 from stator.model.tables import Table
-
 from tests.simulation.accepted import fold
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from stator.adapters.log_memory import MemoryLogStore
 from stator.model.tables import Table
-
 from tests.simulation.accepted import effects, fold
 
 

@@ -11,7 +11,6 @@ from heapq import heappop, heappush
 from stator.adapters.log_memory import MemoryLogStore
 from stator.model.item import decode_image
 from stator.model.positions import LogId
-
 from tests.simulation.accepted import effects
 from tests.simulation.history import Attempt, Told
 
@@ -21,9 +20,7 @@ def check(
 ) -> Iterator[str]:
     """What is wrong with the reads of one log of a table, given all attempts at it."""
     landed = effects(store, log_id)
-    place_of = {
-        (effect.key, effect.timestamp_us): place for place, effect in enumerate(landed, start=1)
-    }
+    place_of = {(effect.key, effect.timestamp_us): place for place, effect in enumerate(landed, start=1)}
     asked_at = {attempt.token: attempt.asked_at for attempt in attempts}
     states: dict[bytes, list[tuple[int, bytes | None]]] = {}
     for place, effect in enumerate(landed, start=1):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from stator.runtime.replica import Replica
-
 from tests.simulation.accepted import fold
 from tests.simulation.cluster import Cluster
 
