@@ -17,6 +17,11 @@ from stator.ports.peers import PeerLostError, Peers, PeerUnreachableError
 DEADLINE_S = 5.0
 """What a request gets in all, attempts included (architecture section 1)."""
 
+HINT_S = 1.0
+"""How long a leader's word about its successor counts for more than the heartbeats, which know it by then. For ever would be
+wrong: a node that hangs refuses nothing, so nobody would ever say that it leads no more.
+"""
+
 _RETRY_S = 0.05
 _SWEEP_S = 0.25
 
@@ -39,7 +44,7 @@ class PartitionClient:
     def __init__(self, peers: Peers, placement: Placement) -> None:
         self._peers = peers
         self._placement = placement
-        self._hints: dict[LogId, str] = {}
+        self._hints: dict[LogId, tuple[float, str]] = {}
         self._loop = asyncio.get_running_loop()
         self._deadlines: deque[tuple[float, asyncio.Future[Any], bool]] = deque()
         self._sweeping = False
@@ -63,13 +68,21 @@ class PartitionClient:
     def _try_leader(self, log_id: LogId, method: str, message: Any, outer: "asyncio.Future[Any]") -> None:
         if outer.done():
             return
-        node = self._hints.get(log_id) or self._placement.leader(log_id)
+        node = self._leader(log_id)
         again = partial(self._try_leader, log_id, method, message, outer)
         if node is None:
             self._loop.call_later(_RETRY_S, again)
             return
         call = self._peers.call(node, method, message, DEADLINE_S)
         _when_done(call, partial(self._leader_answered, log_id, node, outer, method == "write", again))
+
+    def _leader(self, log_id: LogId) -> str | None:
+        if log_id in self._hints:
+            until, node = self._hints[log_id]
+            if self._loop.time() < until:
+                return node
+            del self._hints[log_id]
+        return self._placement.leader(log_id)
 
     def _leader_answered(
         self,
@@ -87,7 +100,7 @@ class PartitionClient:
             outer.set_result(call.result())
         elif isinstance(error, NotLeaderError):
             if error.hint is not None and error.hint != node:
-                self._hints[log_id] = error.hint
+                self._hints[log_id] = self._loop.time() + HINT_S, error.hint
                 again()
             else:
                 self._hints.pop(log_id, None)

@@ -9,7 +9,8 @@ from stator.model.errors import LogError
 from stator.model.positions import Epoch, LaneState, Offset, Seq, TimestampUs, WriterId
 from stator.model.records import Effect, Kind
 from stator.rules.acceptance import accept
-from tests.unit.leader.world import LOG, SteeredLog, run, settle
+from tests.unit.leader.world import LOG, SteeredLog
+from tests.virtual_time import run, settle
 
 LANE = LaneState(Epoch(1), WriterId(9), Seq(0), chain=77)
 CLAIM_OFFSET = Offset(41)

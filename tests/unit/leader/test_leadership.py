@@ -27,10 +27,9 @@ from tests.unit.leader.world import (
     land_mutely,
     land_without_offset,
     lose,
-    run,
-    settle,
     vanish,
 )
+from tests.virtual_time import run, settle
 
 ABSENT = "attribute_not_exists(pk)"
 

@@ -1,12 +1,8 @@
-"""A few leader processes in one loop over one shared log that does as the test says, in time that passes by itself.
-
-`run` plays a scenario on a loop without a clock: sleeping takes no time, and a scenario in which everybody waits for ever fails.
-"""
+"""A few leader processes in one loop over one shared log that does as the test says, in time that passes by itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any
 
 from services.leader.leadership import Leadership
 from services.leader.server import LeaderService
@@ -23,40 +19,10 @@ from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
 from stator.rules.commands import Expression, Get, Got, Outcome, PutItem, UpdateItem
 from stator.runtime.lifecycle import Tasks
-from tests.simulation.loop import SimulatedLoop
+from tests.virtual_time import LoopClock
 
 LOG = LogId(5)
-TURNS = 20
-"""Turns of the loop after which everything that needs no time has happened."""
-
 Landing = Callable[["SteeredLog", LogId, bytes, Report], None]
-
-
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        runner.run(scenario)
-
-
-async def settle() -> None:
-    """Let everything happen that needs no time."""
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
-
-
-class LoopClock:
-    """The simulated loop's time; `back_us` is how far somebody has put the wall clock back."""
-
-    def __init__(self) -> None:
-        self.back_us = 0
-
-    def now_us(self) -> int:
-        return 1_700_000_000_000_000 + round(self.monotonic() * 1e6) - self.back_us
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 def land(log: "SteeredLog", log_id: LogId, data: bytes, report: Report) -> None:

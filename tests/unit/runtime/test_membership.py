@@ -1,0 +1,118 @@
+"""Who lives and who leads, from heartbeats alone."""
+
+import asyncio
+
+from stator.adapters.peers_memory import Deliver, MemoryNetwork
+from stator.model.positions import LogId
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.membership import HEARTBEAT_S, SUSPECT_S, Membership
+from tests.virtual_time import LoopClock, run
+
+MEMBERS = {"leader-1": "leader", "leader-2": "leader", "router-1": "router"}
+LOG = LogId(4)
+HEARD_S = 2 * HEARTBEAT_S
+
+
+class Town:
+    """All members, each with its own picture."""
+
+    def __init__(self) -> None:
+        self.cut: set[frozenset[str]] = set()
+        self.network = MemoryNetwork(self._carry)
+        self.failures: list[str] = []
+        self.leads: dict[str, dict[int, int]] = {name: {} for name in MEMBERS}
+        self.tasks: dict[str, Tasks] = {}
+        self.pictures = {name: self.start(name) for name in MEMBERS}
+
+    def start(self, name: str) -> Membership:
+        self.tasks[name] = Tasks(lambda task, error: self.failures.append(f"{task}: {error!r}"))
+        picture = Membership(name, MEMBERS, self.network.join(name), LoopClock(), 1, lambda: self.leads[name])
+        self.tasks[name].spawn("membership", picture.run())
+        return picture
+
+    async def stop(self, name: str) -> None:
+        await self.tasks[name].close()
+        await self.network.nodes[name].close()
+
+    def _carry(self, source: str, target: str, deliver: Deliver) -> None:
+        if frozenset((source, target)) not in self.cut:
+            deliver()
+
+
+def test_everybody_hears_of_everybody_and_a_silent_one_is_suspected() -> None:
+    async def scenario() -> None:
+        town = Town()
+        router = town.pictures["router-1"]
+        assert router.alive("leader") == []
+        await asyncio.sleep(HEARD_S)
+        assert router.alive("leader") == ["leader-1", "leader-2"]
+        await town.stop("leader-1")
+        assert router.alive("leader") == ["leader-1", "leader-2"]
+        await asyncio.sleep(SUSPECT_S + HEARD_S)
+        assert router.alive("leader") == ["leader-2"]
+        assert town.failures == []
+
+    run(scenario())
+
+
+def test_one_always_believes_oneself_alive() -> None:
+    async def scenario() -> None:
+        town = Town()
+        town.cut = {frozenset((one, other)) for one in MEMBERS for other in MEMBERS}
+        await asyncio.sleep(2 * SUSPECT_S)
+        assert town.pictures["leader-1"].alive("leader") == ["leader-1"]
+
+    run(scenario())
+
+
+def test_nobody_is_missed_before_one_has_listened_for_long_enough() -> None:
+    async def scenario() -> None:
+        town = Town()
+        assert not town.pictures["leader-1"].settled
+        await asyncio.sleep(SUSPECT_S + HEARD_S)
+        assert town.pictures["leader-1"].settled
+
+    run(scenario())
+
+
+def test_the_leader_is_who_says_so_with_the_highest_epoch() -> None:
+    async def scenario() -> None:
+        town = Town()
+        town.leads["leader-1"] = {LOG: 3}
+        await asyncio.sleep(HEARD_S)
+        assert {picture.leader(LOG) for picture in town.pictures.values()} == {"leader-1"}
+        town.leads["leader-2"] = {LOG: 4}  # leader-1 does not know yet that it is fenced
+        await asyncio.sleep(HEARD_S)
+        assert {picture.leader(LOG) for picture in town.pictures.values()} == {"leader-2"}
+
+    run(scenario())
+
+
+def test_a_leader_that_leads_no_more_or_is_suspected_is_no_leader() -> None:
+    async def scenario() -> None:
+        town = Town()
+        router = town.pictures["router-1"]
+        town.leads["leader-1"] = {LOG: 3, 5: 1}
+        await asyncio.sleep(HEARD_S)
+        town.leads["leader-1"] = {5: 1}
+        await asyncio.sleep(HEARD_S)
+        assert (router.leader(LOG), router.leader(LogId(5))) == (None, "leader-1")
+        await town.stop("leader-1")
+        await asyncio.sleep(SUSPECT_S + HEARD_S)
+        assert router.leader(LogId(5)) is None
+
+    run(scenario())
+
+
+def test_a_restarted_leader_leads_nothing_until_it_says_so() -> None:
+    async def scenario() -> None:
+        town = Town()
+        town.leads["leader-1"] = {LOG: 3}
+        await asyncio.sleep(HEARD_S)
+        await town.stop("leader-1")
+        town.leads["leader-1"] = {}
+        town.start("leader-1")
+        await asyncio.sleep(HEARD_S)
+        assert town.pictures["router-1"].leader(LOG) is None
+
+    run(scenario())
