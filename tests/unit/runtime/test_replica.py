@@ -1,0 +1,214 @@
+"""A view is the fold of its log, wherever the process was killed, whatever else is in the log."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from stator.adapters.log_memory import MemoryLog, MemoryLogStore
+from stator.adapters.view_memory import MemoryView, MemoryViewStore
+from stator.model.errors import DamagedDataError
+from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
+from stator.model.records import Base, LogMessage
+from stator.ports.view import Change, ViewWriter
+from stator.runtime.replica import Replica
+from tests.histories import Items, RandomLog, position_of
+from tests.virtual_time import run, settle
+
+LOG = LogId(7)
+
+
+def grown(seed: int, steps: int = 80) -> RandomLog:
+    log = RandomLog(LOG, random.Random(seed))
+    log.grow(steps)
+    return log
+
+
+def store_of(messages: list[LogMessage]) -> MemoryLogStore:
+    store = MemoryLogStore()
+    store.create(LOG)
+    for message in messages:
+        store.land(LOG, message.data)
+    return store
+
+
+async def no_base(_base: Base, _view: ViewWriter, _position: LogPosition) -> None:
+    raise AssertionError("there is no Base")
+
+
+def replica_on(view: ViewWriter, store: MemoryLogStore | None = None) -> Replica:
+    return Replica(MemoryLog(store or store_of([])), LOG, view, no_base)
+
+
+def assert_is_fold(view: MemoryView, log: RandomLog) -> None:
+    """Items and position are the model's at wherever the view stands."""
+    at = view.position.next_offset
+    expected = log.positions[at]
+    assert dict(view.scan(b"", None)) == log.states[at]
+    assert view.position.lanes == expected.lanes
+    assert (view.position.digest, view.position.items) == (expected.digest, expected.items)
+    assert (view.position.item_bytes, view.position.definition) == (expected.item_bytes, expected.definition)
+    assert (view.position.timestamp_us, view.position.closed_us) == (expected.timestamp_us, expected.timestamp_us)
+
+
+@contextmanager
+def following(replica: Replica) -> Iterator[asyncio.Task[None]]:
+    task = asyncio.create_task(replica.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_view_is_the_fold_of_its_log_in_bursts_of_any_size(seed: int) -> None:
+    async def scenario() -> None:
+        log, dice, view = grown(seed), random.Random(seed), MemoryView(0)
+        replica = replica_on(view)
+        while (at := view.position.next_offset) < log.end:
+            await replica.fold(log.messages[at : at + dice.randint(1, 9)])
+            assert_is_fold(view, log)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_process_killed_anywhere_ends_at_the_same_view(seed: int) -> None:
+    async def scenario() -> None:
+        log, dice = grown(seed), random.Random(seed)
+        logs, disk = store_of(log.messages), MemoryViewStore(undo_applies_max=100)
+        for _ in range(5):
+            replica = replica_on(disk.open(LOG), logs)
+            with following(replica):
+                await replica.reached(Offset(dice.randint(0, log.end)))
+            disk.lose_applies(LOG, dice.randint(0, 3))
+        replica = replica_on(disk.open(LOG), logs)
+        with following(replica):
+            await replica.reached(log.end)
+        assert_is_fold(disk.open(LOG), log)
+
+    run(scenario())
+
+
+def test_records_that_do_not_count_are_counted() -> None:
+    async def scenario() -> None:
+        log, view = grown(1), MemoryView(0)
+        accepted: list[Offset] = []
+        replica = replica_on(view)
+        replica.observers.append(lambda offset, _record: accepted.append(offset))
+        await replica.fold(log.messages)
+        assert replica.records_ignored == len(log.messages) - len(accepted) > 0
+
+    run(scenario())
+
+
+def test_observers_hear_of_accepted_records_in_order_once_the_view_holds_them() -> None:
+    async def scenario() -> None:
+        log, view = grown(2), MemoryView(0)
+        replica = replica_on(view)
+        heard: list[Offset] = []
+
+        def observe(offset: Offset, _record: object) -> None:
+            assert view.position.next_offset > offset
+            heard.append(offset)
+
+        replica.observers.append(observe)
+        await replica.fold(log.messages)
+        assert heard == sorted(set(heard))
+        assert {offset for offset, _ in log.effects} <= set(heard)
+
+    run(scenario())
+
+
+def test_a_damaged_record_halts_the_replica_before_it_and_tells_who_waits() -> None:
+    async def scenario() -> None:
+        log, view = grown(3), MemoryView(0)
+        logs = store_of(log.messages)
+        broken = bytearray(log.messages[-1].data)
+        broken[-1] ^= 1
+        logs.land(LOG, bytes(broken))
+        replica = replica_on(view, logs)
+        with following(replica) as task:
+            with pytest.raises(DamagedDataError):
+                await replica.reached(Offset(log.end + 1))
+            await settle()
+            assert task.done()
+        assert replica.damaged is not None
+        with pytest.raises(DamagedDataError):
+            await replica.reached(Offset(log.end + 1))
+        assert view.position.next_offset <= log.end
+        assert_is_fold(view, log)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fault", ["skipped", "of another log"])
+def test_messages_that_cannot_come_next_are_damage(fault: str) -> None:
+    async def scenario() -> None:
+        log, view = grown(4), MemoryView(0)
+        messages = log.messages[1:] if fault == "skipped" else grown_elsewhere().messages
+        with pytest.raises(DamagedDataError):
+            await replica_on(view).fold(messages)
+        assert view.position == LogPosition()
+
+    run(scenario())
+
+
+def grown_elsewhere() -> RandomLog:
+    log = RandomLog(LogId(LOG + 1), random.Random(0))
+    log.grow(5)
+    return log
+
+
+def based_log(items: Items) -> tuple[RandomLog, Base]:
+    log = RandomLog(LOG, random.Random(5))
+    base = Base("snapshots/x.snap", bytes(32), position_of(items, LogPosition()).digest, TimestampUs(1_500))
+    log.begin_with_base(base, items)
+    log.grow(30)
+    return log, base
+
+
+def based_items() -> Items:
+    source = grown(6)
+    return next(state for state in reversed(source.states) if len(state) > 2)
+
+
+@pytest.mark.parametrize("lives", [1, 6])
+def test_a_log_that_starts_with_a_base_starts_with_its_items_also_when_killed_meanwhile(lives: int) -> None:
+    async def scenario() -> None:
+        items = based_items()
+        log, base = based_log(items)
+        logs, disk, dice = store_of(log.messages), MemoryViewStore(undo_applies_max=100), random.Random(lives)
+
+        async def install(found: Base, view: ViewWriter, position: LogPosition) -> None:
+            assert found == base
+            await asyncio.sleep(1)
+            view.install((Change(key, item) for key, item in items.items()), position_of(items, position))
+
+        for life in range(lives):
+            replica = Replica(MemoryLog(logs), LOG, disk.open(LOG), install)
+            with following(replica):
+                if life == lives - 1:
+                    await replica.reached(log.end)
+                else:
+                    await asyncio.sleep(dice.uniform(0, 1.5))
+        assert_is_fold(disk.open(LOG), log)
+        assert disk.open(LOG).position.base == base.snapshot_object
+
+    run(scenario())
+
+
+def test_a_base_with_another_digest_halts_the_replica() -> None:
+    async def scenario() -> None:
+        log, _ = based_log(based_items())
+
+        async def install(_base: Base, view: ViewWriter, position: LogPosition) -> None:
+            view.install((), position)
+
+        replica = Replica(MemoryLog(store_of(log.messages)), LOG, MemoryView(0), install)
+        with following(replica), pytest.raises(DamagedDataError, match="digest"):
+            await replica.reached(log.end)
+
+    run(scenario())

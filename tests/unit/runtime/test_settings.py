@@ -1,0 +1,56 @@
+"""A wrong setting is told by name; nothing is guessed."""
+
+from pathlib import Path
+
+import pytest
+
+from stator.model.errors import StartupError
+from stator.runtime.settings import cluster_settings
+
+GOOD = {
+    "STATOR_NODE": "leader-1",
+    "STATOR_KAFKA": "k1:9092,k2:9092",
+    "STATOR_SEEDS": "leader-1=10.0.0.1:7000, gsi-worker-2=10.0.0.2:7001",
+    "STATOR_S3_ENDPOINT": "http://s3:9000",
+    "STATOR_S3_ACCESS_KEY": "access",
+    "STATOR_S3_SECRET_KEY": "secret",
+}
+
+
+def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
+    settings = cluster_settings(GOOD)
+    assert (settings.node, settings.kafka, settings.listen) == ("leader-1", "k1:9092,k2:9092", ("10.0.0.1", 7000))
+    assert settings.members == {"leader-1": "leader", "gsi-worker-2": "gsi-worker"}
+    assert settings.data == Path("data/leader-1")
+    assert (settings.host, settings.port, settings.partitions) == ("127.0.0.1", 8000, 4)
+
+
+def test_an_address_to_listen_on_may_differ_from_the_one_others_use() -> None:
+    assert cluster_settings(GOOD | {"STATOR_LISTEN": "0.0.0.0:7000"}).listen == ("0.0.0.0", 7000)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_missing_setting_is_named(name: str) -> None:
+    with pytest.raises(StartupError, match=f"^{name} is not set$"):
+        cluster_settings({key: value for key, value in GOOD.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STATOR_PORT", "many"),
+        ("STATOR_PARTITIONS", ""),
+        ("STATOR_SEGMENT_AGE_S", "1m"),
+        ("STATOR_LISTEN", "7000"),
+        ("STATOR_SEEDS", "leader-1"),
+        ("STATOR_SEEDS", "leader-1=host:port"),
+        ("STATOR_NODE", "leader-9"),
+    ],
+)
+def test_a_setting_that_cannot_be_understood_is_named_with_its_value(name: str, value: str) -> None:
+    with pytest.raises(StartupError, match=name):
+        cluster_settings(GOOD | {name: value})
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert "secret" not in repr(cluster_settings(GOOD | {"STATOR_S3_SECRET_KEY": "secret"})).replace("secret_key", "")
