@@ -34,6 +34,8 @@ LIVENESS_S = 15.0
 QUIET_S = 60.0
 """How long views, indexes and archive may take to catch up."""
 SETUP_S = 60.0
+DOOMED = "Doomed"
+"""A table that is deleted while it is used."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ def run_seed(seed: int, *, verbose: bool = False) -> Result:
     except NothingToDoError:
         run.result.problems.append("everybody waits for somebody")
     except Exception:  # noqa: BLE001 - a seed that breaks the simulator is to be told like any other
-        run.result.problems.append(traceback.format_exc())
+        run.result.problems.append(traceback.format_exc(limit=-3))
     finally:
         run.finish()
         loop.run_cleanup()
@@ -80,7 +82,8 @@ class _Run:
         self._verbose = verbose
         self._trace = blake2b(digest_size=16)
         self._tables: list[Table] = []
-        self._restoring: list[asyncio.Task[None]] = []
+        self._doomed: Table | None = None
+        self._under_way: list[asyncio.Task[None]] = []
 
     def logged(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         """A line of a service's log: errors are problems, the rest is for whoever follows one seed."""
@@ -133,12 +136,14 @@ class _Run:
         await self._answers()
         await self._quiet()
         await self._restores()
+        await self._dropped()
 
     async def _make_tables(self) -> None:
         await asyncio.sleep(2.0)
         dice = self._dice
-        for number in range(dice.choice((1, 1, 2))):
-            request = create_request(f"T{number}", dice.choice((1, 2)), indexed=dice.random() < 0.7)
+        names = [f"T{number}" for number in range(dice.choice((1, 1, 2)))]
+        for name in [*names, *dice.choice(([], [DOOMED]))]:
+            request = create_request(name, dice.choice((1, 2)), indexed=dice.random() < 0.7)
             backups = {
                 "TableName": request["TableName"],
                 "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
@@ -150,7 +155,9 @@ class _Run:
                         self.result.problems.append(f"{operation} was not done: {error!r}")
                         return
                     await asyncio.sleep(0.5)
-        self._tables = [held.table for _, held in sorted(self._catalog().tables.items())]
+        tables = {name: held.table for name, held in self._catalog().tables.items()}
+        self._doomed = tables.pop(DOOMED, None)
+        self._tables = [table for _, table in sorted(tables.items())]
 
     def _catalog(self) -> Catalog:
         """The catalog as the first router sees it."""
@@ -167,20 +174,24 @@ class _Run:
         events += [(dice.uniform(0, lasts_s), "fault") for _ in range(dice.randint(20, 60))]
         events += [(dice.uniform(0, lasts_s), "check") for _ in range(6)]
         events += [(dice.uniform(0, lasts_s), "restore") for _ in range(dice.choice((0, 1, 2)))]
+        if self._doomed is not None:
+            events.append((dice.uniform(0, lasts_s), "drop"))
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self.result.problems.extend(self._leaders.check(self._cluster))
             match what:
                 case "operations":
                     for _ in range(dice.choice((1, 1, 2, 8))):
-                        self._workload.issue(self._tables)
+                        self._workload.issue([*self._tables, *([self._doomed] if self._doomed else [])])
+                case "drop":
+                    self._under_way.append(loop.create_task(self._workload.drop(DOOMED)))
                 case "fault":
                     self._tell(f"*** {self._faults.strike()}")
                 case "check":
                     self.result.problems.extend(view_equals_fold.check(self._cluster))
                 case _:
-                    self._restoring.append(loop.create_task(self._ask_restore()))
-                    self._restoring.append(loop.create_task(self._keep_busy()))
+                    self._under_way.append(loop.create_task(self._ask_restore()))
+                    self._under_way.append(loop.create_task(self._keep_busy()))
 
     async def _keep_busy(self) -> None:
         """Writes before, at and after the instant that is being restored."""
@@ -237,8 +248,11 @@ class _Run:
 
     def _unsettled(self) -> Iterator[str]:
         store, objects = self._cluster.store, self._cluster.archive_objects
+        exist = set(store.ids())
         for name, replica in view_equals_fold.replicas(self._cluster):
-            if replica.position.next_offset < store.end(replica.log_id):
+            if replica.log_id not in exist:
+                yield f"{name}: keeps a view of log {replica.log_id}, which is gone"
+            elif replica.position.next_offset < store.end(replica.log_id):
                 yield f"{name}: view of log {replica.log_id} stands at {replica.position.next_offset}"
         for table in self._tables:
             yield from index_equals_projection.check(store, objects, table)
@@ -270,7 +284,7 @@ class _Run:
 
     async def _restores(self) -> None:
         await self._ask_restore()
-        await asyncio.gather(*self._restoring)
+        await asyncio.gather(*self._under_way)
         history, cluster = self._workload.history, self._cluster
         deadline = self._loop.time() + QUIET_S
         for source_name, target_name, at_us in history.restores:
@@ -283,3 +297,14 @@ class _Run:
             store, objects = cluster.store, cluster.archive_objects
             self.result.problems.extend(restore_equals_model.check(store, objects, source, target, at_us))
             self.result.problems.extend(index_equals_projection.check(store, objects, target))
+
+    async def _dropped(self) -> None:
+        if self._doomed is None:
+            return
+        deadline = self._loop.time() + QUIET_S
+        while self._catalog().table(DOOMED) is not None or set(self._doomed.logs) & set(self._cluster.store.ids()):
+            if self._loop.time() > deadline:
+                self.result.problems.append(f"{DOOMED} is not gone after {QUIET_S:.0f} s")
+                return
+            await self._workload.drop(DOOMED)
+            await asyncio.sleep(1.0)

@@ -153,6 +153,10 @@ class Workload:
             return True
         return False
 
+    async def drop(self, name: str) -> None:
+        """Ask once for a table's deletion."""
+        await self.control("DeleteTable", {"TableName": name})
+
 
 def _command(attempt: Attempt) -> PutItem | UpdateItem | DeleteItem:
     condition = _condition(attempt)
