@@ -8,6 +8,8 @@ from stator.model.errors import StartupError
 
 Address = tuple[str, int]
 
+_YEAR_S = 365 * 24 * 3600
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
@@ -43,12 +45,21 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
             raise StartupError(f"{name} is not set")
         return value
 
-    def number(name: str, default: str) -> float:
+    def seconds(name: str, default: str) -> float:
         given = text(name, default)
         try:
-            return float(given)
-        except ValueError as error:
-            raise StartupError(f"{name} is {given!r}, which is not a number") from error
+            value = float(given)
+        except ValueError:
+            value = -1.0
+        if not 0 < value < _YEAR_S:
+            raise StartupError(f"{name} is {given!r}, which is not a number of seconds")
+        return value
+
+    def whole(name: str, default: str, low: int, high: int) -> int:
+        given = text(name, default)
+        if not (given.isascii() and given.isdecimal() and low <= int(given) <= high):
+            raise StartupError(f"{name} is {given!r}, which is not a whole number from {low} to {high}")
+        return int(given)
 
     def seeds(name: str) -> dict[str, Address]:
         pairs = [entry.partition("=") for entry in text(name).split(",")]
@@ -69,9 +80,9 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         s3_access_key=text("STATOR_S3_ACCESS_KEY"),
         s3_secret_key=text("STATOR_S3_SECRET_KEY"),
         host=text("STATOR_HOST", "127.0.0.1"),
-        port=int(number("STATOR_PORT", "8000")),
-        partitions=int(number("STATOR_PARTITIONS", "4")),
-        segment_age_s=number("STATOR_SEGMENT_AGE_S", "10"),
+        port=whole("STATOR_PORT", "8000", 0, 65_535),
+        partitions=whole("STATOR_PARTITIONS", "4", 1, 1024),
+        segment_age_s=seconds("STATOR_SEGMENT_AGE_S", "10"),
     )
 
 

@@ -39,6 +39,12 @@ def test_a_missing_setting_is_named(name: str) -> None:
     ("name", "value"),
     [
         ("STATOR_PORT", "many"),
+        ("STATOR_PORT", "nan"),
+        ("STATOR_PORT", "65536"),
+        ("STATOR_PARTITIONS", "0"),
+        ("STATOR_PARTITIONS", "1.5"),
+        ("STATOR_SEGMENT_AGE_S", "inf"),
+        ("STATOR_SEGMENT_AGE_S", "-1"),
         ("STATOR_PARTITIONS", ""),
         ("STATOR_SEGMENT_AGE_S", "1m"),
         ("STATOR_LISTEN", "7000"),

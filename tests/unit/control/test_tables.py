@@ -1,0 +1,279 @@
+"""Table operations against a whole small deployment in memory: what they answer, what they leave, and what is carried on."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.control.tables import TableControl
+from services.leader.server import LeaderService
+from stator.adapters.identity_seeded import SeededIds
+from stator.adapters.log_memory import MemoryLog, MemoryLogStore
+from stator.adapters.peers_local import LocalPeers
+from stator.adapters.view_memory import MemoryViews
+from stator.codec.catalog_entries import encode_table
+from stator.model.errors import (
+    InvalidRestoreTimeError,
+    PointInTimeRecoveryUnavailableError,
+    RequestError,
+    ResourceInUseError,
+    ResourceNotFoundError,
+    TableAlreadyExistsError,
+    TableNotFoundError,
+    UnknownOperationError,
+    ValidationError,
+)
+from stator.model.positions import CATALOG_LOG, LogId
+from stator.rules.commands import Control
+from stator.runtime.catalog import Catalog
+from stator.runtime.catalog_writer import CatalogWriter
+from stator.runtime.lifecycle import Tasks
+from stator.runtime.partition_client import PartitionClient
+from tests.virtual_time import LoopClock, run
+
+CREATE: dict[str, Any] = {
+    "TableName": "orders",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+INDEXED = CREATE | {
+    "AttributeDefinitions": [*CREATE["AttributeDefinitions"], {"AttributeName": "at", "AttributeType": "N"}],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by-at",
+            "KeySchema": [{"AttributeName": "at", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+}
+PARTITIONS = 3
+SWITCH_ON = {"TableName": "orders", "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+
+
+class Deployment:
+    """One leader of everything, and control processes that share one catalog."""
+
+    def __init__(self) -> None:
+        self.store = MemoryLogStore()
+        self.log = MemoryLog(self.store)
+        self.clock = LoopClock()
+        self.failures: list[str] = []
+        self.tasks = Tasks(lambda task, error: self.failures.append(f"{task}: {error!r}"))
+        self.store.create(CATALOG_LOG)
+        peers = LocalPeers()
+        self.leaders = LeaderService(
+            "a", self.log, MemoryViews(), self.clock, SeededIds(Random(1)), self.tasks, _no_base, on_use=True
+        )
+        self.leaders.serve(peers)
+        self.partitions = PartitionClient(peers, self)
+        self.catalog = Catalog(self.leaders.partition(CATALOG_LOG).replica)
+        self.one, self.other = self.control(), self.control()
+
+    def control(self) -> TableControl:
+        return TableControl(
+            self.log,
+            self.catalog,
+            self.partitions,
+            self.clock,
+            SeededIds(Random(2)),
+            self.tasks,
+            PARTITIONS,
+            on_duty=lambda: True,
+        )
+
+    def leader(self, _log_id: LogId) -> str:
+        return "a"
+
+    def reader(self, _log_id: LogId) -> str:
+        return "a"
+
+    async def ask(self, operation: str, request: dict[str, Any], control: TableControl | None = None) -> dict[str, Any]:
+        answer = await (control or self.one).serve(Control(operation, msgspec.json.encode(request)))
+        body: dict[str, Any] = msgspec.json.decode(answer.body)
+        assert answer.catalog_offset <= self.catalog.next_offset
+        return body
+
+    async def create(self, request: dict[str, Any] = CREATE, control: TableControl | None = None) -> dict[str, Any]:
+        body = await self.ask("CreateTable", request, control)
+        shown: dict[str, Any] = body["TableDescription"]
+        return shown
+
+
+async def _no_base(*_: object) -> None:
+    raise AssertionError("no log here has a Base")
+
+
+def play(scenario: Callable[[Deployment], Coroutine[Any, Any, None]]) -> None:
+    async def whole() -> None:
+        deployment = Deployment()
+        await scenario(deployment)
+        assert deployment.failures == []
+
+    run(whole())
+
+
+def test_a_new_table_is_active_with_logs_of_its_own_that_define_it() -> None:
+    async def scenario(world: Deployment) -> None:
+        shown = await world.create(INDEXED)
+        assert shown["TableStatus"] == "ACTIVE"
+        table = world.catalog.table("orders")
+        assert table is not None
+        assert len(table.partitions) == len(table.indexes[0].partitions) == PARTITIONS
+        assert len(set(table.logs)) == 2 * PARTITIONS
+        assert set(world.store.ids()) == {CATALOG_LOG, *table.logs}
+        for partition in table.partitions:
+            position = world.leaders.partition(partition.log_id).replica.position
+            assert position.definition == encode_table(table)
+
+    play(scenario)
+
+
+def test_two_tables_share_no_log() -> None:
+    async def scenario(world: Deployment) -> None:
+        await asyncio.gather(world.create(), world.create(INDEXED | {"TableName": "others"}, world.other))
+        logs = [log_id for held in world.catalog.tables.values() for log_id in held.table.logs]
+        assert len(set(logs)) == len(logs) == 3 * PARTITIONS
+
+    play(scenario)
+
+
+def test_of_two_that_create_the_same_table_one_succeeds() -> None:
+    async def scenario(world: Deployment) -> None:
+        answers = await asyncio.gather(world.create(), world.create(control=world.other), return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, BaseException)]
+        assert [type(error) for error in refused] == [ResourceInUseError]
+
+    play(scenario)
+
+
+def test_a_tag_says_how_many_partitions_a_table_gets() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create(CREATE | {"Tags": [{"Key": "stator:partitions", "Value": "7"}]})
+        table = world.catalog.table("orders")
+        assert table is not None
+        assert len(table.partitions) == 7
+        with pytest.raises(ValidationError, match="stator:partitions"):
+            await world.create(CREATE | {"TableName": "x", "Tags": [{"Key": "stator:partitions", "Value": "0"}]})
+
+    play(scenario)
+
+
+def test_a_deleted_table_is_gone_with_its_logs_and_its_name_is_free() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        first = world.catalog.table("orders")
+        shown = await world.ask("DeleteTable", {"TableName": "orders"})
+        assert shown["TableDescription"]["TableStatus"] == "DELETING"
+        for log_id in first.logs if first else ():
+            world.leaders.forget(log_id)  # what every process does when its catalog shows it
+        await world.catalog.until(lambda catalog: catalog.table("orders") is None)
+        await asyncio.sleep(1)
+        assert world.store.ids() == [CATALOG_LOG]
+        await world.create()
+        second = world.catalog.table("orders")
+        assert first is not None
+        assert second is not None
+        assert not set(first.logs) & set(second.logs)
+        assert first.table_id != second.table_id
+
+    play(scenario)
+
+
+def test_a_protected_table_is_not_deleted() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create(CREATE | {"DeletionProtectionEnabled": True})
+        with pytest.raises(ValidationError, match="protected against deletion"):
+            await world.ask("DeleteTable", {"TableName": "orders"})
+
+    play(scenario)
+
+
+def test_work_that_a_dead_control_process_left_is_carried_on() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        table = world.catalog.table("orders")
+        assert table is not None
+        left = table.evolve(name="left", table_id="left-id", status="CREATING", partitions=table.partitions)
+        assert await CatalogWriter(world.catalog, world.partitions).set(left, expected_us=0)
+        world.tasks.spawn("control", world.other.run())
+        await world.catalog.until(lambda catalog: catalog.tables["left"].table.status == "ACTIVE")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_body", "error"),
+    [
+        ("CreateTable", CREATE, ResourceInUseError),
+        ("DeleteTable", {"TableName": "nobody"}, ResourceNotFoundError),
+        ("UpdateContinuousBackups", SWITCH_ON | {"TableName": "nobody"}, TableNotFoundError),
+        (
+            "RestoreTableToPointInTime",
+            {"SourceTableName": "orders", "TargetTableName": "copy", "UseLatestRestorableTime": True},
+            PointInTimeRecoveryUnavailableError,
+        ),
+        (
+            "RestoreTableToPointInTime",
+            {"SourceTableName": "nobody", "TargetTableName": "copy", "UseLatestRestorableTime": True},
+            TableNotFoundError,
+        ),
+        ("RestoreTableToPointInTime", {"TargetTableName": "copy"}, ValidationError),
+        ("TransmuteTable", {}, UnknownOperationError),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    operation: str, request_body: dict[str, Any], error: type[RequestError]
+) -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        with pytest.raises(error):
+            await world.ask(operation, request_body)
+        assert list(world.catalog.tables) == ["orders"]
+
+    play(scenario)
+
+
+def test_backups_count_from_when_they_were_first_switched_on() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        first = await world.ask("UpdateContinuousBackups", SWITCH_ON)
+        await asyncio.sleep(100)
+        again = await world.ask("UpdateContinuousBackups", SWITCH_ON)
+        windows = [
+            answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"] for answer in (first, again)
+        ]
+        assert windows[0]["EarliestRestorableDateTime"] == windows[1]["EarliestRestorableDateTime"]
+        assert windows[1]["LatestRestorableDateTime"] - windows[0]["LatestRestorableDateTime"] >= 100
+
+    play(scenario)
+
+
+def test_a_restore_makes_a_table_that_says_where_it_comes_from() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create(INDEXED)
+        await world.ask("UpdateContinuousBackups", SWITCH_ON)
+        await asyncio.sleep(10)
+        instant = round(world.clock.now_us() / 1e6 - 5, 6)
+        request = {"SourceTableName": "orders", "TargetTableName": "copy", "RestoreDateTime": instant}
+        shown = await world.ask("RestoreTableToPointInTime", request)
+        assert shown["TableDescription"]["TableStatus"] == "CREATING"
+        source, copy = world.catalog.table("orders"), world.catalog.table("copy")
+        assert source is not None
+        assert copy is not None
+        assert copy.restore is not None
+        assert copy.restore.source_partitions == source.partitions
+        assert copy.restore.timestamp_us == round(instant * 1e6)
+        assert len(copy.partitions) == len(source.partitions)
+        with pytest.raises(TableAlreadyExistsError):
+            await world.ask("RestoreTableToPointInTime", request)
+        for outside_s in (instant - 100, instant + 100):
+            with pytest.raises(InvalidRestoreTimeError):
+                await world.ask(
+                    "RestoreTableToPointInTime", request | {"TargetTableName": "x", "RestoreDateTime": outside_s}
+                )
+
+    play(scenario)
