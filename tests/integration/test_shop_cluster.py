@@ -11,7 +11,7 @@ from tests.shop.claims import Deployment, ShopClaims, TradedShop, trade
 from tests.shop.client import TABLE
 from tools.brokers import bootstrap_servers
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 class ClusterDeployment(Deployment):
