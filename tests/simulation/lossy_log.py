@@ -27,8 +27,6 @@ class LogWeather:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.trouble = 0.0
-        self.strike: set[str] = set()
-        """Faults that are at work; all of them when empty."""
         self._loop = loop
         self._away_until: dict[str | LogId, float] = {}
 
@@ -64,7 +62,7 @@ class LossyLog:
     def append(self, log_id: LogId, data: bytes, report: Report) -> None:
         """See `Log.append`."""
         dice, weather = self._dice, self._weather
-        fault = dice.choice(sorted(weather.strike) or FAULTS) if dice.random() < weather.trouble else ""
+        fault = dice.choice(FAULTS) if dice.random() < weather.trouble else ""
         now = self._loop.time()
         at = max(now, weather.clear_at(self._owner.name, log_id)) + dice.uniform(0.0005, 0.003)
         if at - now > PATIENCE_S and dice.random() < 0.5:
