@@ -39,8 +39,9 @@ check: setup .venv/.dev ## format, lint, types, import contracts, generated file
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_shapes.py --check
 
-test: toolchain setup .venv/.dev .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp ## everything: check, and every test with real Kafka and MinIO
+test: toolchain setup .venv/.dev .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp ## everything: check, SEEDS=100 simulated clusters, and every test with real Kafka and MinIO
 	@$(MAKE) check
+	@$(MAKE) sim
 	$(BIN)/pytest $(ARGS)
 
 sim: setup .venv/.dev ## run SEEDS=n simulated clusters
