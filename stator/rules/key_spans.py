@@ -35,9 +35,9 @@ def span_of(asked: KeyRange, *, index: bool) -> Span:
             last = prefix + _encoded(key_bytes(asked.sort.values[1]), index=index)
             return Span(first, _after(last, index=index))
         case "begins_with":
+            # In an index shorter values are padded with zeros, so what `first` begins with is not enough of a lower bound.
             raw = key_bytes(asked.sort.values[0])
-            beginning = prefix + (grouped_prefix(raw) if index else raw)
-            return Span(beginning, after_prefix(beginning))
+            return Span(first, after_prefix(prefix + (grouped_prefix(raw) if index else raw)))
 
 
 def after_key(span: Span, key: bytes, *, reverse: bool) -> Span:
