@@ -31,7 +31,7 @@ from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Lead
-from stator.rules.table_descriptions import describe_backups, describe_table, restorable
+from stator.rules.table_descriptions import describe_backups, describe_deleted_table, describe_table, restorable
 from stator.rules.table_requests import new_table, restored_table
 from stator.runtime.catalog import Catalog, Versioned
 from stator.runtime.catalog_writer import CatalogWriter
@@ -121,7 +121,7 @@ class TableControl:
         if held.table.status != "DELETING" and not await self._writer.set(deleting, held.version_us):
             raise ResourceInUseError(f"Attempt to change a resource which is still in use: {name}")
         self._start_work(deleting)
-        return {"TableDescription": describe_table(deleting, {})}
+        return {"TableDescription": describe_deleted_table(deleting)}
 
     async def _update_continuous_backups(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request["TableName"]

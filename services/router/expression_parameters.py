@@ -19,6 +19,7 @@ from stator.expressions.legacy import (
 from stator.expressions.placeholders import check_placeholders, check_presence, normalise_names, normalise_values
 from stator.expressions.projections import parse_projection
 from stator.expressions.updates import parse_update
+from stator.model.attributes import AttributeValue
 from stator.model.errors import ValidationError
 from stator.rules.commands import Expression
 
@@ -95,6 +96,11 @@ class ExpressionParameters:
         found = self._given.get(member)
         return {} if found is None else found.names
 
+    def values_of(self, member: str) -> dict[str, AttributeValue]:
+        """What the `:values` of one expression stand for."""
+        found = self._given.get(member)
+        return {} if found is None else found.values
+
     def bundle(self, member: str) -> Expression | None:
         """One expression with just the names and values that it uses, as the partition gets it."""
         found = self._given.get(member)
@@ -138,7 +144,9 @@ def _rewrite(member: str, request: dict[str, Any]) -> Rewritten | None:
 
 def _check_not_mixed(request: dict[str, Any], texts: dict[str, str | None]) -> None:
     new = [member for member, text in texts.items() if text is not None]
-    old = [member for text in texts for member in _LEGACY[text] if request.get(member) is not None]
+    # KeyConditions alone go with the other expressions of a query; only the expression they stand for excludes them.
+    replaced = [text for text in texts if text != "KeyConditionExpression" or texts[text] is not None]
+    old = [member for text in replaced for member in _LEGACY[text] if request.get(member) is not None]
     if new and old:
         raise ValidationError(
             "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: "

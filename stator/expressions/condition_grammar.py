@@ -30,13 +30,14 @@ CHOICES_MAX = 100
 _FUNCTIONS = frozenset(
     {"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size"}
 )
+_UPDATE_FUNCTIONS = frozenset({"if_not_exists", "list_append"})
 _OPERAND_FUNCTION = "size"
 """The one function that stands for a value; all others stand for true or false."""
 
 
 def read_condition(text: str, parameter: str) -> Condition:
     """Parse a condition. Raises ValidationError with AWS's text, naming `parameter`."""
-    grammar = _Grammar(Cursor(text, parameter, _FUNCTIONS))
+    grammar = _Grammar(Cursor(text, parameter, _FUNCTIONS | _UPDATE_FUNCTIONS))
     return grammar.condition()
 
 
@@ -116,11 +117,18 @@ class _Grammar:
         return self._plain_operand()
 
     def _plain_operand(self) -> Operand:
-        if self._cursor.ahead.kind == "value":
-            return self._cursor.value()
-        if self._cursor.at_call():
-            return self._cursor.call(lambda: self._comparable(self._operand()))
-        return self._cursor.path()
+        cursor = self._cursor
+        if cursor.ahead.kind == "value":
+            return cursor.value()
+        if not cursor.at_call():
+            return cursor.path()
+        call = cursor.call(lambda: self._comparable(self._operand()))
+        if call.function in _UPDATE_FUNCTIONS:
+            cursor.refuse(
+                Refusal.FUNCTION_USE,
+                f"The function is not allowed in a condition expression; function: {call.function}",
+            )
+        return call
 
     def _comparable(self, operand: Operand) -> Operand:
         """Where a value is wanted."""

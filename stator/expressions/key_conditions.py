@@ -98,11 +98,6 @@ def range_of(asked: Mapping[str, SortCondition], key: KeySchema) -> KeyRange:
     if partition.operator != "=":
         raise ValidationError("Query key condition not supported")
     (value,) = partition.values
-    if value[key.partition.type] == "":
-        raise ValidationError(
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-            f"empty {'string' if key.partition.type == 'S' else 'binary'} value. Key: {key.partition.name}"
-        )
     sort = None if key.sort is None else _asked_of(key.sort, asked)
     if key.sort is not None and sort is None and len(asked) > 1:
         raise _missed(key.sort)
@@ -114,6 +109,11 @@ def _asked_of(attribute: KeyAttribute, asked: Mapping[str, SortCondition]) -> So
     if condition is not None and any(attribute.type not in value for value in condition.values):
         raise ValidationError(
             "One or more parameter values were invalid: Condition parameter type does not match schema type"
+        )
+    if condition is not None and any(value[attribute.type] == "" for value in condition.values):
+        raise ValidationError(
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+            f"empty {'string' if attribute.type == 'S' else 'binary'} value. Key: {attribute.name}"
         )
     return condition
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stator.expressions.key_conditions import KeyRange, SortCondition, SortOperator, range_of
-from stator.model.attributes import ORDERED, SETS, AttributeValue, kind_of, normalise, rank
+from stator.model.attributes import ORDERED, SETS, AttributeValue, checked_name, kind_of, normalise, rank
 from stator.model.errors import ValidationError
 from stator.model.tables import KeySchema
 
@@ -125,7 +125,7 @@ class _Bindings:
         self._values: dict[str, AttributeValue] = {}
 
     def name(self, attribute: str) -> str:
-        return _bound(self._names, "#", attribute)
+        return _bound(self._names, "#", checked_name(attribute))
 
     def value(self, value: AttributeValue) -> str:
         return _bound(self._values, ":", value)

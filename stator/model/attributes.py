@@ -39,7 +39,7 @@ def normalise_item(item: Mapping[str, Any]) -> Item:
 
     Raises SerializationError for wrong JSON types and ValidationError for everything else.
     """
-    return {_checked_name(name): normalise(value) for name, value in item.items()}
+    return {checked_name(name): normalise(value) for name, value in item.items()}
 
 
 def normalise(value: Any, level: int = 1) -> AttributeValue:
@@ -126,7 +126,8 @@ def check_nesting(levels: int) -> None:
 # --- what clients send ---------------------------------------------------------------------------------------
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name of an attribute, if it may have one of that length."""
     if not name:
         raise ValidationError("Empty attribute name")
     if len(name) > NAME_BYTES_MAX // 4 and _utf8_size(name) > NAME_BYTES_MAX:
@@ -226,7 +227,7 @@ def _map(content: Any, level: int) -> Item:
     if not isinstance(content, dict):
         raise SerializationError("Unexpected field type")
     return {
-        _checked_name(name): normalise({} if member is None else member, level + 1) for name, member in content.items()
+        checked_name(name): normalise({} if member is None else member, level + 1) for name, member in content.items()
     }
 
 

@@ -19,6 +19,7 @@ EXPONENT_MIN = -130
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?)([0-9]+))?")
 _CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,37}")
 _SMALL_INTEGER_LENGTH = 18
+_OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
 _EXPONENT_DIGITS_MAX = 9  # a longer exponent is out of range whatever its digits, and is not worth an integer
 # Sums are exact: the widest pair, 1E+125 and 1E-130, spans 256 digits.
 _EXACT = Context(prec=EXPONENT_MAX - EXPONENT_MIN + 2 * SIGNIFICANT_DIGITS_MAX)
@@ -44,9 +45,7 @@ def canonical(text: str) -> str:
     # The decimal point stands after this many of `digits`; below zero, before that many zeros.
     point = len(written) - len(fraction) + _exponent(match[4], match[5])
     if point - 1 > EXPONENT_MAX:
-        raise ValidationError(
-            "Number overflow. Attempting to store a number with magnitude larger than supported range"
-        )
+        raise ValidationError(_OVERFLOW)
     if point - 1 < EXPONENT_MIN:
         raise ValidationError(
             "Number underflow. Attempting to store a number with magnitude smaller than supported range"
@@ -57,10 +56,16 @@ def canonical(text: str) -> str:
 
 
 def add(left: str, right: str) -> str:
-    """Exact sum of two canonical numbers; ValidationError when 38 digits or the range do not hold it."""
+    """Exact sum of two canonical numbers; ValidationError when 38 digits or the range do not hold it.
+
+    A sum with too many digits is an overflow to AWS, too.
+    """
     if len(left) <= _SMALL_INTEGER_LENGTH and len(right) <= _SMALL_INTEGER_LENGTH and "." not in left + right:
         return str(int(left) + int(right))
-    return canonical(str(_EXACT.add(Decimal(left), Decimal(right))))
+    total = _EXACT.normalize(_EXACT.add(Decimal(left), Decimal(right)))
+    if len(total.as_tuple().digits) > SIGNIFICANT_DIGITS_MAX:
+        raise ValidationError(_OVERFLOW)
+    return canonical(str(total))
 
 
 def subtract(left: str, right: str) -> str:

@@ -32,7 +32,7 @@ class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
 class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     """Change the item under `key`, or make one from `key_item` (its key attributes).
 
-    `index_keys`: attributes that are keys of an index, with their types; an update must not give them another one.
+    `index_keys`: attributes that are keys of an index, with their types and the bytes they may have; an update must keep to both.
     """
 
     key: bytes
@@ -41,7 +41,7 @@ class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     condition: Expression | None = None
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
-    index_keys: dict[str, str] = {}
+    index_keys: dict[str, tuple[str, int]] = {}
 
 
 class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):

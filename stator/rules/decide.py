@@ -6,12 +6,14 @@ and when the answer may leave) is the leader's business; what the record does to
 
 from typing import NamedTuple
 
+from stator.expressions.ast import Delete, Remove
 from stator.expressions.conditions import matches, parse_condition
 from stator.expressions.updates import Paths, apply_update, parse_update, select_paths
 from stator.model.attributes import item_size
 from stator.model.errors import ConditionalCheckFailedError, DomainError, ValidationError
 from stator.model.item import Item, decode_image, encode_image
 from stator.rules.commands import Command, DeleteItem, Expression, Outcome, PutItem, Replace, UpdateItem
+from stator.rules.key_checks import index_key_fault
 
 ITEM_BYTES_MAX = 400 * 1024
 """Names and values together. Source: AWS developer guide, "Quotas"."""
@@ -61,6 +63,8 @@ def _update(command: UpdateItem, old: bytes | None) -> Decision:
     refusal = _refusal(command.condition, old, return_item=command.return_on_failure)
     if refusal is not None:
         return Decision(old, changed=False, answer=refusal)
+    if old is None and _only_removes(command):
+        return Decision(None, changed=False, answer=Outcome())
     before: Item = {} if old is None else decode_image(old)
     start = before if old is not None else command.key_item
     after: Item = start
@@ -90,13 +94,17 @@ def _update(command: UpdateItem, old: bytes | None) -> Decision:
     return Decision(new, changed=new != old, answer=outcome)
 
 
+def _only_removes(command: UpdateItem) -> bool:
+    """Whether nothing would be added to an item: such an update makes none where there is none, nor minds its paths."""
+    if command.update is None:
+        return False
+    return all(isinstance(action, Remove | Delete) for action in parse_update(command.update.text).actions)
+
+
 def _fault(after: Item, command: UpdateItem) -> str | None:
     if item_size(after) > ITEM_BYTES_MAX:
         return "Item size to update has exceeded the maximum allowed size"
-    for name, kind in command.index_keys.items():
-        if name in after and after[name].get(kind, "") == "":
-            return "The update expression attempted to update the secondary index key to unsupported type"
-    return None
+    return index_key_fault(command.index_keys, after)
 
 
 def _replace(command: Replace, old: bytes | None, version_us: int) -> Decision:

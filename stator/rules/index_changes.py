@@ -2,16 +2,18 @@
 simulator and in a rebuild.
 """
 
+from stator.model.errors import ValidationError
 from stator.model.item import Item, decode_image, encode_image
 from stator.model.records import Effect, IndexRow
 from stator.model.tables import Index, KeySchema
+from stator.rules.key_checks import check_index_key
 
 
 def index_changes(effect: Effect, index: Index, base: KeySchema) -> tuple[IndexRow, ...]:
     """The index rows to remove and add.
 
     An unchanged projection gives an empty tuple. A removal comes first, so applying the tuple in order never shows two rows
-    for one item. Items without all of the index's key attributes, or with other types, are not in it.
+    for one item. Items without all of the index's key attributes, or with values that no key may have, are not in it.
     Source: AWS developer guide, "Global secondary indexes: attribute projections", "sparse indexes".
     """
     before = index_row(effect.key, effect.old, index, base)
@@ -31,6 +33,17 @@ def index_row(base_key: bytes, image: bytes | None, index: Index, base: KeySchem
     if image is None:
         return None
     item: Item = decode_image(image)
-    if not index.holds(item):
+    if not _belongs(item, index):
         return None
     return index.row_key(item, base_key), encode_image(index.project(item, base))
+
+
+def _belongs(item: Item, index: Index) -> bool:
+    # Writes are checked before they are logged; but a row that no view can hold would stop every view of the index.
+    if not index.holds(item):
+        return False
+    try:
+        check_index_key(index, item)
+    except ValidationError:
+        return False
+    return True

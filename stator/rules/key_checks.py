@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stator.model.attributes import kind_of, size_of
+from stator.expressions.ast import Add, SetTo, Update, ValueRef
+from stator.expressions.key_conditions import KeyRange
+from stator.expressions.paths import resolve
+from stator.model.attributes import AttributeValue, kind_of, size_of
 from stator.model.errors import ValidationError
 from stator.model.item import Item
-from stator.model.tables import Index, KeySchema, Table
+from stator.model.tables import Index, KeyAttribute, KeySchema, Table
 
 HASH_BYTES_MAX = 2048
 RANGE_BYTES_MAX = 1024
@@ -14,6 +17,8 @@ RANGE_BYTES_MAX = 1024
 
 _INVALID = "One or more parameter values were invalid: "
 _NOT_VALID = "One or more parameter values are not valid. "
+_HASH_TOO_LONG = f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_BYTES_MAX} bytes"
+_RANGE_TOO_LONG = f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {RANGE_BYTES_MAX} bytes"
 
 
 def check_new_item(table: Table, item: Item) -> None:
@@ -48,27 +53,94 @@ def check_key_values(key: KeySchema, item: Mapping[str, Any]) -> None:
                 f"{_NOT_VALID}The AttributeValue for a key attribute cannot contain an empty {kind} value."
                 f" Key: {attribute.name}"
             )
-    if size_of(item[key.partition.name]) > HASH_BYTES_MAX:
-        raise ValidationError(f"{_INVALID}Size of hashkey has exceeded the maximum size limit of2048 bytes")
-    if key.sort is not None and size_of(item[key.sort.name]) > RANGE_BYTES_MAX:
-        raise ValidationError(f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+    _check_sizes(key, item)
+
+
+def check_sort_values(asked: KeyRange) -> None:
+    """A query compares with no longer sort key than there can be."""
+    if asked.sort is not None and any(size_of(value) > RANGE_BYTES_MAX for value in asked.sort.values):
+        raise ValidationError(_RANGE_TOO_LONG)
 
 
 def check_index_key(index: Index, item: Mapping[str, Any]) -> None:
-    """An item may lack an index's key attributes, but one that it has must be of the right type and not empty."""
+    """An item may lack an index's key attributes, but one that it has must be of the right type, not empty, not too long."""
     for attribute in index.key.attributes:
         value = item.get(attribute.name)
         if value is None:
             continue
         kind = kind_of(value)
         if kind != attribute.type:
-            raise ValidationError(
-                f"{_INVALID}Type mismatch for Index Key {attribute.name} Expected: {attribute.type} Actual: {kind}"
-                f" IndexName: {index.name}"
-            )
+            raise _index_mismatch(index, attribute, kind)
         if value[kind] == "":
             word = "string" if kind == "S" else "binary"
             raise ValidationError(
                 f"{_NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for a key"
                 f" attribute cannot contain an empty {word} value. IndexName: {index.name}, IndexKey: {attribute.name}"
             )
+    _check_sizes(index.key, item)
+
+
+def check_index_updates(
+    indexes: tuple[Index, ...], update: Update, names: Mapping[str, str], values: Mapping[str, AttributeValue]
+) -> None:
+    """What an update writes into index keys as it stands in the request: values of their types, and nothing inside them.
+
+    What comes out of the item instead is known only where it is evaluated (`rules/decide.py`).
+    """
+    for index in indexes:
+        for attribute in index.key.attributes:
+            for action in update.actions:
+                path = resolve(action.path, names)
+                if path[0] != attribute.name:
+                    continue
+                if len(path) > 1:
+                    raise ValidationError(
+                        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
+                        f" IndexKey: {attribute.name}"
+                    )
+                if isinstance(action, SetTo | Add) and isinstance(action.value, ValueRef):
+                    kind = kind_of(values[action.value.name])
+                    if kind != attribute.type:
+                        raise _index_mismatch(index, attribute, kind)
+
+
+def index_key_limits(indexes: tuple[Index, ...]) -> dict[str, tuple[str, int]]:
+    """Attributes that are keys of an index: their type, and how many bytes they may have in all indexes they key."""
+    limits: dict[str, tuple[str, int]] = {}
+    for index in indexes:
+        for attribute, bytes_max in zip(index.key.attributes, (HASH_BYTES_MAX, RANGE_BYTES_MAX), strict=False):
+            _, other_max = limits.get(attribute.name, (attribute.type, bytes_max))
+            limits[attribute.name] = (attribute.type, min(bytes_max, other_max))
+    return limits
+
+
+def index_key_fault(limits: Mapping[str, tuple[str, int]], item: Mapping[str, Any]) -> str | None:
+    """Why an updated item cannot be in the indexes with these `index_key_limits`; None if it can."""
+    for name, (kind, bytes_max) in limits.items():
+        value = item.get(name)
+        if value is None:
+            continue
+        if kind not in value:
+            return "The update expression attempted to update the secondary index key to unsupported type"
+        if value[kind] == "":
+            return (
+                f"{_NOT_VALID}The update expression attempted to update a secondary index key to a value that is not supported."
+                f" The AttributeValue for a key attribute cannot contain an empty {'string' if kind == 'S' else 'binary'} value."
+            )
+        if size_of(value) > bytes_max:
+            return _HASH_TOO_LONG if bytes_max == HASH_BYTES_MAX else _RANGE_TOO_LONG
+    return None
+
+
+def _check_sizes(key: KeySchema, item: Mapping[str, Any]) -> None:
+    if key.partition.name in item and size_of(item[key.partition.name]) > HASH_BYTES_MAX:
+        raise ValidationError(_HASH_TOO_LONG)
+    if key.sort is not None and key.sort.name in item and size_of(item[key.sort.name]) > RANGE_BYTES_MAX:
+        raise ValidationError(_RANGE_TOO_LONG)
+
+
+def _index_mismatch(index: Index, attribute: KeyAttribute, kind: str) -> ValidationError:
+    return ValidationError(
+        f"{_INVALID}Type mismatch for Index Key {attribute.name} Expected: {attribute.type} Actual: {kind}"
+        f" IndexName: {index.name}"
+    )

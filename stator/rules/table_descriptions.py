@@ -11,6 +11,7 @@ from stator.rules.commands import Size
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+_UNTOLD_WHEN_DELETED = frozenset({"AttributeDefinitions", "KeySchema", "CreationDateTime", "GlobalSecondaryIndexes"})
 DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -63,6 +64,12 @@ def describe_table(table: Table, sizes: dict[LogId, Size]) -> dict[str, Any]:
             "RestoreInProgress": not table.restore.finished,
         }
     return shown
+
+
+def describe_deleted_table(table: Table) -> dict[str, Any]:
+    """What DeleteTable tells of the table that goes: not its keys and indexes, nor when it was made."""
+    shown = describe_table(table, {})
+    return {name: shown[name] for name in shown if name not in _UNTOLD_WHEN_DELETED}
 
 
 def describe_backups(table: Table, now_us: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from stator.rules.stream_labels import stream_label
 INDEXES_MAX = 20
 """Global secondary indexes per table. Source: AWS developer guide, "Quotas"."""
 
+_KEY_PARTS_MAX = 2
 _INVALID = "One or more parameter values were invalid: "
 
 
@@ -22,7 +23,7 @@ def new_table(request: dict[str, Any], table_id: str, now_us: int) -> Table:
 
     Raises ValidationError.
     """
-    types = {entry["AttributeName"]: entry["AttributeType"] for entry in request.get("AttributeDefinitions") or []}
+    types = _types(request.get("AttributeDefinitions") or [])
     key_names = _key_names(request.get("KeySchema") or [])
     _check_defined(key_names, types)
     if request.get("LocalSecondaryIndexes"):
@@ -93,9 +94,23 @@ def restored_table(
     )
 
 
+def _types(definitions: Sequence[dict[str, str]]) -> dict[str, Any]:
+    types: dict[str, Any] = {}
+    for definition in definitions:
+        name = definition["AttributeName"]
+        if name in types:
+            raise ValidationError(f"{_INVALID}Duplicate AttributeName in AttributeDefinitions: {name}")
+        types[name] = definition["AttributeType"]
+    return types
+
+
 def _key_names(schema: Sequence[dict[str, str]]) -> tuple[str, ...]:
     if not schema or schema[0]["KeyType"] != "HASH":
         raise ValidationError("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+    if len(schema) > _KEY_PARTS_MAX:
+        raise ValidationError(
+            f"Invalid KeySchema: at most a HASH and a RANGE key are supported, not {len(schema)} elements"
+        )
     if len(schema) > 1 and schema[1]["KeyType"] != "RANGE":
         raise ValidationError("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     names = tuple(element["AttributeName"] for element in schema)
@@ -155,6 +170,10 @@ def _indexes(given: list[dict[str, Any]] | None, types: dict[str, Any], *, on_de
         if throughput is None and not on_demand:
             raise ValidationError(
                 f"{_INVALID}ProvisionedThroughput must be specified for index: {name} when BillingMode is PROVISIONED"
+            )
+        if throughput is not None and on_demand:
+            raise ValidationError(
+                f"{_INVALID}ProvisionedThroughput should not be specified for index: {name} when BillingMode is PAY_PER_REQUEST"
             )
         indexes.append(
             Index(

@@ -12,7 +12,9 @@ from stator.model.item import Item, decode_image, encode_image
 from stator.model.key_order import token
 from stator.model.tables import Index, KeySchema, Table, partition_for
 from stator.rules.commands import Page, Query
-from stator.rules.key_spans import Span, after_key, contains, span_of
+from stator.rules.key_checks import check_sort_values
+from stator.rules.key_spans import span_of
+from stator.rules.start_keys import behind
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
@@ -46,12 +48,13 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         asked = bind(key_condition, parameters.names, parameters.values, key)
     else:
         asked = key_range(old_conditions or {}, key)
+    check_sort_values(asked)
     span = span_of(asked, index=index is not None)
     partitions = table.partitions if index is None else index.partitions
     log_id = partition_for(partitions, token(span.low)).log_id
     reverse = request.get("ScanIndexForward") is False
     if start_key is not None:
-        span = _behind(span, start_key, table, index, reverse=reverse)
+        span = behind(start_key, span, asked, table.key, index, reverse=reverse)
     capacity = request.get("ReturnConsumedCapacity")
 
     def render(page: Page) -> Response:
@@ -117,16 +120,3 @@ def _wanted(select: str) -> str:
 def _position(item: Item, key: KeySchema, index: Index | None) -> Item:
     names = dict.fromkeys((*key.names, *(() if index is None else index.key.names)))
     return {name: item[name] for name in names}
-
-
-def _behind(span: Span, start_key: Item, table: Table, index: Index | None, *, reverse: bool) -> Span:
-    wanted = {attribute.name: attribute.type for attribute in table.key.attributes}
-    if index is not None:
-        wanted |= {attribute.name: attribute.type for attribute in index.key.attributes}
-    if set(start_key) != set(wanted) or any(kind not in start_key[name] for name, kind in wanted.items()):
-        raise ValidationError("The provided starting key is invalid")
-    base_key = table.key.item_key(start_key)
-    row_key = base_key if index is None else index.row_key(start_key, base_key)
-    if not contains(span, row_key):
-        raise ValidationError("The provided starting key is outside query boundaries based on provided conditions")
-    return after_key(span, row_key, reverse=reverse)

@@ -6,7 +6,7 @@ from typing import Any
 from stator.expressions.update_checks import check_keys_unchanged
 from stator.model.attributes import normalise_item
 from stator.rules.commands import Outcome, UpdateItem
-from stator.rules.key_checks import check_key
+from stator.rules.key_checks import check_index_updates, check_key, index_key_limits
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
@@ -23,7 +23,9 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
     table = router.table(request["TableName"])
     check_key(table.key, key)
     if update is not None:
-        check_keys_unchanged(update, parameters.names_of("UpdateExpression"), table.key.names)
+        names = parameters.names_of("UpdateExpression")
+        check_keys_unchanged(update, names, table.key.names)
+        check_index_updates(table.indexes, update, names, parameters.values_of("UpdateExpression"))
     command = UpdateItem(
         key=table.key.item_key(key),
         key_item=key,
@@ -31,7 +33,7 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         condition=parameters.bundle("ConditionExpression"),
         return_values=request.get("ReturnValues", "NONE"),
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
-        index_keys={key.name: key.type for index in table.indexes for key in index.key.attributes},
+        index_keys=index_key_limits(table.indexes),
     )
     capacity = request.get("ReturnConsumedCapacity")
 

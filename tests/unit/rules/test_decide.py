@@ -107,10 +107,13 @@ def test_an_update_may_grow_an_item_to_400_kib_and_not_beyond(spare_bytes: int, 
 
 
 @pytest.mark.parametrize(
-    ("value", "fits"), [({"S": "b"}, True), ({"S": ""}, False), ({"N": "1"}, False), ({"NULL": True}, False)]
+    ("value", "fits"),
+    [({"S": "bb"}, True), ({"S": ""}, False), ({"S": "bbb"}, False), ({"N": "1"}, False), ({"NULL": True}, False)],
 )
-def test_an_update_gives_an_index_key_no_other_type_and_no_empty_value(value: dict[str, Any], *, fits: bool) -> None:
-    decision = decide(update("SET s = :s", {":s": value}, index_keys={"s": "S"}), STORED, 5)
+def test_an_update_gives_an_index_key_no_other_type_and_no_empty_or_long_value(
+    value: dict[str, Any], *, fits: bool
+) -> None:
+    decision = decide(update("SET s = :s", {":s": value}, index_keys={"s": ("S", 2)}), STORED, 5)
     assert decision.changed is fits
 
 

@@ -1,0 +1,43 @@
+"""Where a query goes on: behind the row that ExclusiveStartKey names.
+
+A client may send back only what a query of the same conditions returned; every other key is refused, each in AWS's own words.
+Source: AWS's answers as recorded in dynalite's and Alternator's tests.
+"""
+
+from stator.expressions.key_conditions import KeyRange
+from stator.model.errors import ValidationError
+from stator.model.item import Item
+from stator.model.tables import Index, KeySchema
+from stator.rules.key_checks import check_key
+from stator.rules.key_spans import Span, after_key, contains, span_of
+
+_INVALID = "The provided starting key is invalid"
+
+
+def behind(
+    start_key: Item, span: Span, asked: KeyRange, base: KeySchema, index: Index | None, *, reverse: bool
+) -> Span:
+    """What is left of the span of `asked` behind the row of a start key (normalised: the table's key, and the index's).
+
+    `base` is the table's key. Raises ValidationError.
+    """
+    key = base if index is None else index.key
+    if set(start_key) != {*base.names, *key.names}:
+        raise ValidationError(_INVALID)
+    check_key(key, key.key_of(start_key))
+    try:
+        check_key(base, base.key_of(start_key))
+    except ValidationError as error:
+        raise ValidationError(f"{_INVALID}: {error.message}") from error
+    base_key = base.item_key(start_key)
+    row_key = base_key if index is None else index.row_key(start_key, base_key)
+    partition = start_key[key.partition.name]
+    if not contains(span_of(KeyRange(partition, asked.sort), index=index is not None), row_key):
+        raise ValidationError("The provided starting key does not match the range key predicate")
+    if partition != asked.partition:
+        raise ValidationError(
+            "The provided starting key is outside query boundaries based on provided conditions"
+            if asked.sort is None
+            else "The query can return at most one row and cannot be restarted"
+        )
+    return after_key(span, row_key, reverse=reverse)

@@ -1,0 +1,56 @@
+"""ExclusiveStartKey: a key that the query could not have returned is refused, and why is said in AWS's words."""
+
+from typing import Any
+
+import pytest
+
+from stator.expressions.key_conditions import KeyRange, SortCondition
+from stator.model.errors import ValidationError
+from stator.model.tables import Index, KeyAttribute, KeySchema, Projection
+from stator.rules.key_spans import contains, span_of
+from stator.rules.start_keys import behind
+
+BASE = KeySchema(KeyAttribute("p", "S"), KeyAttribute("c", "N"))
+INDEX = Index("by-x", KeySchema(KeyAttribute("x", "S")), Projection("ALL"))
+ALL = KeyRange({"S": "a"}, None)
+ABOVE_5 = KeyRange({"S": "a"}, SortCondition(">", ({"N": "5"},)))
+OF_X = KeyRange({"S": "x"}, None)
+
+
+def at(partition: str, number: int) -> dict[str, Any]:
+    return {"p": {"S": partition}, "c": {"N": str(number)}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "index", "start_key", "said"),
+    [
+        (ALL, None, {}, "The provided starting key is invalid"),
+        (ALL, None, {"p": {"S": "a"}}, "The provided starting key is invalid"),
+        (ALL, None, at("a", 1) | {"x": {"S": "x"}}, "The provided starting key is invalid"),
+        (ALL, None, at("a", 1) | {"c": {"S": "1"}}, "The provided key element does not match the schema"),
+        (ALL, None, at("b", 1), "The provided starting key is outside query boundaries based on provided conditions"),
+        (ABOVE_5, None, at("a", 5), "The provided starting key does not match the range key predicate"),
+        (ABOVE_5, None, at("b", 4), "The provided starting key does not match the range key predicate"),
+        (ABOVE_5, None, at("b", 6), "The query can return at most one row and cannot be restarted"),
+        (OF_X, INDEX, at("a", 1), "The provided starting key is invalid"),
+        (
+            OF_X,
+            INDEX,
+            {"p": {"N": "1"}, "c": {"N": "1"}, "x": {"S": "x"}},
+            "The provided starting key is invalid: The provided key element does not match the schema",
+        ),
+    ],
+)
+def test_a_start_key_that_the_query_cannot_have_returned_is_refused(
+    asked: KeyRange, index: Index | None, start_key: dict[str, Any], said: str
+) -> None:
+    span = span_of(asked, index=index is not None)
+    with pytest.raises(ValidationError) as refused:
+        behind(start_key, span, asked, BASE, index, reverse=False)
+    assert refused.value.message == said
+
+
+def test_a_start_key_need_not_be_stored_any_more() -> None:
+    span = behind(at("a", 7), span_of(ABOVE_5, index=False), ABOVE_5, BASE, None, reverse=False)
+    assert not contains(span, BASE.item_key(at("a", 7)))
+    assert contains(span, BASE.item_key(at("a", 8)))
