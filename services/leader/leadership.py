@@ -101,6 +101,7 @@ class Leadership:
         self._founded: asyncio.Future[None] | None = None
         """Done once the definition that this epoch appended is in the log; the view may get it later."""
         replica.observers.append(self._accepted)
+        replica.on_damage.append(self._damaged)
         replica.known_effects = self._known_effects
 
     # --- requests --------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ class Leadership:
             try:
                 await self._catch_up()
             except DamagedDataError as error:
-                self.resign(OutcomeUnknownError(f"This partition's log or view is damaged: {error.message}"))
+                self._damaged(error)
                 return
             lane = self.replica.position.lane()
             self._epoch_tried = Epoch(max(lane.epoch, self._epoch_tried) + 1)
@@ -299,6 +300,10 @@ class Leadership:
             self._doubt()
         else:
             self._watch()
+
+    def _damaged(self, error: DamagedDataError) -> None:
+        # Reports alone would go on confirming what our own reader could no longer check.
+        self.resign(OutcomeUnknownError(f"This partition's log or view is damaged: {error.message}"))
 
     # --- ending ----------------------------------------------------------------------------------------------
 

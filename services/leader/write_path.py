@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from stator.model.errors import DomainError
+from stator.model.errors import DamagedDataError, DomainError
 from stator.model.positions import Offset, TimestampUs
 from stator.model.records import Effect, Kind
 from stator.ports.view import StoredItem
@@ -115,7 +115,12 @@ class WritePath:
         self._tasks.spawn("close", self._closed_later(Offset(offset + 1), future))
 
     async def _closed_later(self, offset: Offset, future: "asyncio.Future[Any]") -> None:
-        await self._replica.reached(offset)
+        try:
+            await self._replica.reached(offset)
+        except DamagedDataError as error:
+            if not future.done():
+                future.set_exception(error)
+            return
         if not future.done():
             # Both from one position: by now the view may be further than the barrier, and so may its closed timestamp.
             position = self._replica.position

@@ -50,6 +50,8 @@ class Replica:
         self.log_id = log_id
         self.view = view
         self.observers: list[Accepted] = []
+        self.on_damage: list[Callable[[DamagedDataError], None]] = []
+        """Told when the log or the view does not check: nothing more will be folded."""
         self.known_effects: KnownEffects | None = None
         self.damaged: DamagedDataError | None = None
         self.records_ignored = 0
@@ -75,6 +77,8 @@ class Replica:
                 self.damaged = error
                 _log.error("replica_halted", log_id=self.log_id, reason=error.message)
                 self._release(DamagedDataError(error.message))
+                for tell in self.on_damage:
+                    tell(error)
             except LogError as error:
                 # Brokers away, or a log whose table is being deleted: whoever deletes it also ends this task.
                 _log.warning("replica_interrupted", log_id=self.log_id, reason=error.message)

@@ -427,6 +427,23 @@ def test_a_damaged_partition_answers_and_leaves_the_process_alive() -> None:
     run(scenario())
 
 
+def test_a_leader_whose_log_is_damaged_under_it_acknowledges_nothing_more() -> None:
+    """Delivery reports alone would go on confirming what its own reader can no longer check."""
+
+    async def scenario() -> None:
+        world = World()
+        process = world.process("a")
+        await process.put("x", "1")
+        world.store.land(LOG, b"not a record")
+        await settle()
+        for ask in (lambda: process.put("x", "2"), lambda: process.partition.submit(Close(LOG))):
+            with pytest.raises(OutcomeUnknownError, match="damaged"):
+                await ask()
+        assert process.failures == []
+
+    run(scenario())
+
+
 def test_a_read_only_question_is_answered_by_the_view() -> None:
     async def scenario() -> None:
         world = World()
