@@ -22,7 +22,17 @@ def minio_spec(directory: Path, port: int, *, access_key: str, secret_key: str, 
     address = f"127.0.0.1:{port}"
     return ProcessSpec(
         name="minio-1",
-        argv=(str(BINARY), "server", "--quiet", "--address", address, str(data)),
+        # Without a place of its own for certificates it writes into the user's home.
+        argv=(
+            str(BINARY),
+            "--certs-dir",
+            str(directory / "certs"),
+            "server",
+            "--quiet",
+            "--address",
+            address,
+            str(data),
+        ),
         environment={
             "MINIO_ROOT_USER": access_key,
             "MINIO_ROOT_PASSWORD": secret_key,
