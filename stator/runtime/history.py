@@ -12,15 +12,15 @@ from stator.codec.segment_files import open_segment
 from stator.model.archive import SegmentEntry, SegmentsHead
 from stator.model.errors import DamagedDataError, InvalidRestoreTimeError
 from stator.model.positions import LaneId, LaneState, LogId, LogPosition, Offset, TimestampUs
-from stator.model.records import Base, Effect, Kind, LogMessage
+from stator.model.records import Base, Kind, LogMessage
 from stator.ports.archive import Archive
 from stator.ports.clock import Clock
 from stator.ports.log import Log
-from stator.ports.view import Change, StoredItem, ViewWriter
+from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
-from stator.rules.evolve import digest_after
 from stator.rules.recovery_plan import Moment, RecoveryPlan, Refusal, plan_recovery
 from stator.runtime.archived_objects import fetch_verified, load_segments_head, load_snapshots_head
+from stator.runtime.gathered_changes import GatheredChanges
 from stator.runtime.snapshots import Snapshots
 
 CHANGES_PER_TURN = 256
@@ -134,7 +134,7 @@ class _Replay:
     def __init__(self, log_id: LogId, last_us: TimestampUs, scratch: ViewWriter, start: LogPosition) -> None:
         self.log_id = log_id
         self.scratch = scratch
-        self.changes: dict[bytes, StoredItem | None] = {}
+        self.changes = GatheredChanges(scratch)
         self.next_offset = start.next_offset
         self._last_us = last_us
         self._start = start
@@ -144,29 +144,27 @@ class _Replay:
     def _resume(self, start: LogPosition) -> None:
         self._timestamp_us = start.timestamp_us
         self._definition, self._base = start.definition, start.base
-        self._digest, self._items, self._item_bytes = start.digest, start.items, start.item_bytes
+        self.changes.restart()
 
     @property
     def position(self) -> LogPosition:
         """Where the scratch view stands once it has the changes."""
-        return replace(
-            self._start,
-            next_offset=self.next_offset,
-            lanes=dict(self._lanes),
-            timestamp_us=self._timestamp_us,
-            closed_us=self._last_us,
-            digest=self._digest,
-            items=self._items,
-            item_bytes=self._item_bytes,
-            definition=self._definition,
-            base=self._base,
+        return self.changes.total(
+            replace(
+                self._start,
+                next_offset=self.next_offset,
+                lanes=dict(self._lanes),
+                timestamp_us=self._timestamp_us,
+                closed_us=self._last_us,
+                definition=self._definition,
+                base=self._base,
+            )
         )
 
     def flush(self) -> LogPosition:
         """Give the scratch view what has gathered."""
         position = self.position
-        self.scratch.apply([Change(key, item) for key, item in self.changes.items()], position)
-        self.changes.clear()
+        self.changes.flush(self.scratch, position)
         return position
 
     def continue_at(self, offset: Offset, lanes: Mapping[LaneId, LaneState]) -> None:
@@ -191,7 +189,8 @@ class _Replay:
         if record.kind is Kind.EFFECT:
             for effect in decode_effects(record):
                 if effect.timestamp_us <= self._last_us:
-                    self._change(effect)
+                    self.changes.add_effect(effect)
+                    self._timestamp_us = max(self._timestamp_us, effect.timestamp_us)
         elif record.kind is Kind.DEFINE and record.timestamp_us <= self._last_us:
             self._definition = decode_define(record)
         elif record.kind is Kind.BASE:
@@ -205,21 +204,7 @@ class _Replay:
     def _begin(self, base: Base) -> Base:
         if base.timestamp_us > self._last_us:
             raise InvalidRestoreTimeError(f"history begins at {base.timestamp_us}, after the instant wanted")
-        self.changes.clear()
+        self.changes.restart()
         self._timestamp_us = max(self._timestamp_us, base.timestamp_us)
         self._base = base.snapshot_object
         return base
-
-    def _change(self, effect: Effect) -> None:
-        stored = self.changes[effect.key] if effect.key in self.changes else self.scratch.get(effect.key)
-        found = None if stored is None else stored.image
-        if found != effect.old:
-            raise DamagedDataError(
-                f"log {self.log_id}: the effect of {effect.timestamp_us} before offset {self.next_offset} did not find"
-                " the item that it says it found",
-            )
-        self.changes[effect.key] = None if effect.new is None else StoredItem(effect.timestamp_us, effect.new)
-        self._timestamp_us = max(self._timestamp_us, effect.timestamp_us)
-        self._digest = digest_after(self._digest, effect.key, found, effect.new)
-        self._items += (effect.new is not None) - (found is not None)
-        self._item_bytes += len(effect.new or b"") - len(found or b"")

@@ -20,12 +20,12 @@ from stator.codec.log_records import (
     decode_progress,
 )
 from stator.model.errors import DamagedDataError, LogError
-from stator.model.positions import LaneState, LogId, LogPosition, Offset, TimestampUs
+from stator.model.positions import LaneState, LogId, LogPosition, Offset
 from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, source_reached
 from stator.ports.log import Log
-from stator.ports.view import Change, StoredItem, ViewWriter
+from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
-from stator.rules.evolve import digest_after
+from stator.runtime.gathered_changes import GatheredChanges
 
 _log = structlog.get_logger()
 
@@ -117,7 +117,7 @@ class Replica:
             if (record := step.take(message, self.known_effects)) is not None
         ]
         self.records_ignored += len(messages) - len(told)
-        self.view.apply([Change(key, item) for key, item in step.changes.items()], step.position)
+        step.apply(self.view)
         self._tell(told)
 
     async def _fold_base(self, offset: Offset, record: Envelope) -> None:
@@ -168,34 +168,17 @@ async def _pause(seconds: float) -> None:
 
 
 class _Step:
-    """A burst on its way into a view: changes so far, and the position they lead to in parts that are cheap to change."""
+    """A burst on its way into a view, and the position it leads to in parts that are cheap to change."""
 
     def __init__(self, log_id: LogId, view: ViewWriter) -> None:
         start = view.position
-        self.changes: dict[bytes, StoredItem | None] = {}
         self._log_id = log_id
-        self._view = view
         self._start = start
+        self._changes = GatheredChanges(view)
         self._next_offset = start.next_offset
         self._lanes = dict(start.lanes)
         self._timestamp_us = start.timestamp_us
         self._definition = start.definition
-        self._digest, self._items, self._item_bytes = start.digest, start.items, start.item_bytes
-
-    @property
-    def position(self) -> LogPosition:
-        """Where the view stands once the changes are applied."""
-        return replace(
-            self._start,
-            next_offset=self._next_offset,
-            lanes=self._lanes,
-            timestamp_us=self._timestamp_us,
-            closed_us=self._timestamp_us,
-            digest=self._digest,
-            items=self._items,
-            item_bytes=self._item_bytes,
-            definition=self._definition,
-        )
 
     def take(self, message: LogMessage, known_effects: KnownEffects | None) -> Envelope | None:
         """Add one message; the record if it was accepted."""
@@ -214,11 +197,11 @@ class _Step:
             case Kind.EFFECT:
                 effects = known_effects(record) if known_effects is not None else None
                 for effect in decode_effects(record) if effects is None else effects:
-                    self._change(effect.key, effect.new, effect.timestamp_us)
+                    self._changes.add_effect(effect)
             case Kind.INDEX:
                 batch = decode_index_batch(record)
                 for row in batch.rows:
-                    self._change(row.key, row.image, row.timestamp_us)
+                    self._changes.add(row.key, row.image, row.timestamp_us)
                 if batch.last:
                     lane = source_reached(lane, batch.source)
             case Kind.PROGRESS:
@@ -231,10 +214,14 @@ class _Step:
         self._timestamp_us = max(self._timestamp_us, record.timestamp_us)
         return record
 
-    def _change(self, key: bytes, image: bytes | None, timestamp_us: TimestampUs) -> None:
-        old = self.changes[key] if key in self.changes else self._view.get(key)
-        old_image = None if old is None else old.image
-        self._digest = digest_after(self._digest, key, old_image, image)
-        self._items += (image is not None) - (old_image is not None)
-        self._item_bytes += len(image or b"") - len(old_image or b"")
-        self.changes[key] = None if image is None else StoredItem(timestamp_us, image)
+    def apply(self, view: ViewWriter) -> None:
+        """Give the view the changes and the position, in one transaction."""
+        position = replace(
+            self._start,
+            next_offset=self._next_offset,
+            lanes=self._lanes,
+            timestamp_us=self._timestamp_us,
+            closed_us=self._timestamp_us,
+            definition=self._definition,
+        )
+        self._changes.flush(view, self._changes.total(position))

@@ -12,7 +12,7 @@ from stator.adapters.view_memory import MemoryView, MemoryViewStore
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base, LogMessage
-from stator.ports.view import Change, ViewWriter
+from stator.ports.view import Change, StoredItem, ViewWriter
 from stator.runtime.replica import Replica
 from tests.histories import Items, RandomLog, position_of
 from tests.virtual_time import run, settle
@@ -140,6 +140,20 @@ def test_a_damaged_record_halts_the_replica_before_it_and_tells_who_waits() -> N
             await replica.reached(Offset(log.end + 1))
         assert view.position.next_offset <= log.end
         assert_is_fold(view, log)
+
+    run(scenario())
+
+
+def test_a_view_that_has_drifted_from_its_log_is_found_out_by_the_next_effect_on_the_item() -> None:
+    async def scenario() -> None:
+        log, view = grown(5), MemoryView(0)
+        replica = replica_on(view)
+        last_offset, last = log.effects[-1]
+        await replica.fold(log.messages[:last_offset])
+        drifted = StoredItem(TimestampUs(1), b'{"never":{"S":"written"}}')
+        view.apply([Change(last.key, drifted)], view.position)
+        with pytest.raises(DamagedDataError, match="did not find"):
+            await replica.fold(log.messages[last_offset:])
 
     run(scenario())
 
