@@ -4,6 +4,7 @@ Names and values belong to all of a request's expressions together, so they are 
 expressions (Expected, AttributeUpdates, …) are rewritten as expressions here; nothing behind this file knows them.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from stator.expressions.ast import Condition, Projection, Update
@@ -16,6 +17,8 @@ from stator.expressions.legacy import (
     rewrite_filter,
     rewrite_updates,
 )
+from stator.expressions.mentions import paths_in
+from stator.expressions.paths import resolve
 from stator.expressions.placeholders import check_placeholders, check_presence, normalise_names, normalise_values
 from stator.expressions.projections import parse_projection
 from stator.expressions.updates import parse_update
@@ -100,6 +103,13 @@ class ExpressionParameters:
         """What the `:values` of one expression stand for."""
         found = self._given.get(member)
         return {} if found is None else found.values
+
+    def entered(self) -> Iterator[str]:
+        """The attributes that document paths lead into, beyond their names."""
+        for given in self._given.values():
+            if "." in given.text or "[" in given.text:
+                paths = (resolve(path, given.names) for path in paths_in(given.parsed))
+                yield from (str(path[0]) for path in paths if len(path) > 1)
 
     def bundle(self, member: str) -> Expression | None:
         """One expression with just the names and values that it uses, as the partition gets it."""

@@ -22,6 +22,7 @@ from stator.expressions.ast import (
     operands_of,
     operator_of,
 )
+from stator.expressions.mentions import paths_in
 from stator.expressions.paths import describe, resolve
 from stator.model.attributes import ORDERED, AttributeValue, kind_of, rank
 from stator.model.errors import ValidationError
@@ -48,27 +49,12 @@ def check_condition(condition: Condition, names: Mapping[str, str], values: Mapp
 
 def check_filter(condition: Condition, names: Mapping[str, str], keys: tuple[str, ...]) -> None:
     """Raise AWS's ValidationError when a query's filter touches key attributes of what is queried."""
-    for path in paths_of(condition.predicate):
+    for path in paths_in(condition):
         head = resolve(path, names)[0]
         if head in keys:
             raise ValidationError(
                 f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {head}"
             )
-
-
-def paths_of(node: Predicate | Operand) -> tuple[Path, ...]:
-    """Every document path of a condition, in the order written."""
-    match node:
-        case Path():
-            return (node,)
-        case ValueRef():
-            return ()
-        case Not():
-            return paths_of(node.part)
-        case And() | Or():
-            return tuple(path for part in node.parts for path in paths_of(part))
-        case _:
-            return tuple(path for operand in operands_of(node) for path in paths_of(operand))
 
 
 class _Checker:

@@ -20,13 +20,14 @@ class Expression(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
-    """Replace the item under `key` by `image`."""
+    """Replace the item under `key` by `image`. `measured`: the outcome's `bytes_written` is told to the client."""
 
     key: bytes
     image: bytes
     condition: Expression | None = None
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
+    measured: bool = False
 
 
 class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
@@ -45,12 +46,13 @@ class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
 
 
 class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
-    """Remove the item under `key`, if there is one."""
+    """Remove the item under `key`, if there is one. `measured`: as for PutItem."""
 
     key: bytes
     condition: Expression | None = None
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
+    measured: bool = False
 
 
 class Replace(msgspec.Struct, frozen=True, tag="replace", array_like=True):
@@ -68,7 +70,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """A write that took effect (or needed none).
 
     `attributes` is the JSON object for ReturnValues, ready to splice. `bytes_written` is the larger of the item's sizes before
-    and after, in bytes, from which capacity is counted. `timestamp_us` is the item's version now (0: nothing was logged).
+    and after, in bytes, from which capacity is counted; of a put or delete that is not `measured` an estimate, from above.
+    `timestamp_us` is the item's version now (0: nothing was logged).
     """
 
     attributes: bytes | None = None

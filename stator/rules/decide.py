@@ -12,6 +12,7 @@ from stator.expressions.updates import Paths, apply_update, parse_update, select
 from stator.model.attributes import item_size
 from stator.model.errors import ConditionalCheckFailedError, DomainError, ValidationError
 from stator.model.item import Item, decode_image, encode_image
+from stator.rules.capacity import WRITE_UNIT_BYTES
 from stator.rules.commands import Command, DeleteItem, Expression, Outcome, PutItem, Replace, UpdateItem
 from stator.rules.key_checks import index_key_fault
 
@@ -47,7 +48,7 @@ def _put(command: PutItem, old: bytes | None) -> Decision:
     if refusal is not None:
         return Decision(old, changed=False, answer=refusal)
     attributes = old if command.return_values == "ALL_OLD" else None
-    outcome = Outcome(attributes=attributes, bytes_written=max(_size(command.image), _size(old)))
+    outcome = Outcome(attributes=attributes, bytes_written=max(_size(command.image, command), _size(old, command)))
     return Decision(command.image, changed=command.image != old, answer=outcome)
 
 
@@ -56,7 +57,8 @@ def _delete(command: DeleteItem, old: bytes | None) -> Decision:
     if refusal is not None:
         return Decision(old, changed=False, answer=refusal)
     attributes = old if command.return_values == "ALL_OLD" else None
-    return Decision(None, changed=old is not None, answer=Outcome(attributes=attributes, bytes_written=_size(old)))
+    outcome = Outcome(attributes=attributes, bytes_written=_size(old, command))
+    return Decision(None, changed=old is not None, answer=outcome)
 
 
 def _update(command: UpdateItem, old: bytes | None) -> Decision:
@@ -126,9 +128,12 @@ def _refusal(condition: Expression | None, old: bytes | None, *, return_item: bo
     return ConditionalCheckFailedError(old if return_item else None)
 
 
-def _size(image: bytes | None) -> int:
-    # An image is longer than the item it stands for; the estimate only rounds capacity and never refuses a write.
-    return 0 if image is None else len(image)
+def _size(image: bytes | None, command: PutItem | DeleteItem) -> int:
+    if image is None:
+        return 0
+    # An image is longer than the item it stands for, so up to one unit of capacity both cost the same.
+    exact = command.measured and len(image) > WRITE_UNIT_BYTES
+    return item_size(decode_image(image)) if exact else len(image)
 
 
 def _shown(item: Item) -> bytes | None:

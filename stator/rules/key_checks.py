@@ -1,6 +1,6 @@
 """Whether keys fit their schema, in AWS's words. Items here are normalised; what a value may be was checked before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stator.expressions.ast import Add, SetTo, Update, ValueRef
@@ -17,6 +17,7 @@ RANGE_BYTES_MAX = 1024
 
 _INVALID = "One or more parameter values were invalid: "
 _NOT_VALID = "One or more parameter values are not valid. "
+_NOT_SCALAR = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
 _HASH_TOO_LONG = f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_BYTES_MAX} bytes"
 _RANGE_TOO_LONG = f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {RANGE_BYTES_MAX} bytes"
 
@@ -80,28 +81,30 @@ def check_index_key(index: Index, item: Mapping[str, Any]) -> None:
     _check_sizes(index.key, item)
 
 
+def check_scalar_keys(table: Table, entered: Iterable[str]) -> None:
+    """No document path leads into a key; `entered`: the attributes into which paths lead."""
+    for name in entered:
+        if name in table.key.names:
+            raise ValidationError(f"{_NOT_SCALAR} Key: {name}")
+        if any(name in index.key.names for index in table.indexes):
+            raise ValidationError(f"{_NOT_SCALAR} IndexKey: {name}")
+
+
 def check_index_updates(
     indexes: tuple[Index, ...], update: Update, names: Mapping[str, str], values: Mapping[str, AttributeValue]
 ) -> None:
-    """What an update writes into index keys as it stands in the request: values of their types, and nothing inside them.
+    """What an update writes into index keys as it stands in the request has their types.
 
     What comes out of the item instead is known only where it is evaluated (`rules/decide.py`).
     """
     for index in indexes:
         for attribute in index.key.attributes:
             for action in update.actions:
-                path = resolve(action.path, names)
-                if path[0] != attribute.name:
+                if not isinstance(action, SetTo | Add) or not isinstance(action.value, ValueRef):
                     continue
-                if len(path) > 1:
-                    raise ValidationError(
-                        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
-                        f" IndexKey: {attribute.name}"
-                    )
-                if isinstance(action, SetTo | Add) and isinstance(action.value, ValueRef):
-                    kind = kind_of(values[action.value.name])
-                    if kind != attribute.type:
-                        raise _index_mismatch(index, attribute, kind)
+                kind = kind_of(values[action.value.name])
+                if resolve(action.path, names) == (attribute.name,) and kind != attribute.type:
+                    raise _index_mismatch(index, attribute, kind)
 
 
 def index_key_limits(indexes: tuple[Index, ...]) -> dict[str, tuple[str, int]]:

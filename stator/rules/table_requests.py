@@ -195,6 +195,9 @@ def _projection(given: dict[str, Any]) -> Projection:
         raise ValidationError(f"{_INVALID}ProjectionType is {kind}, but NonKeyAttributes is specified")
     if kind == "INCLUDE" and not include:
         raise ValidationError(f"{_INVALID}ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+    for position, name in enumerate(include):
+        if name in include[:position]:
+            raise ValidationError(f"{_INVALID}Duplicate value in NonKeyAttributes: {name}")
     return Projection(kind, include)
 
 

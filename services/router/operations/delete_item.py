@@ -6,7 +6,7 @@ from typing import Any
 from stator.model.attributes import normalise_item
 from stator.model.errors import ValidationError
 from stator.rules.commands import DeleteItem, Outcome
-from stator.rules.key_checks import check_key
+from stator.rules.key_checks import check_key, check_scalar_keys
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
@@ -24,13 +24,15 @@ def delete_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
     parameters.check()
     table = router.table(request["TableName"])
     check_key(table.key, key)
+    check_scalar_keys(table, parameters.entered())
+    capacity = request.get("ReturnConsumedCapacity")
     command = DeleteItem(
         key=table.key.item_key(key),
         condition=parameters.bundle("ConditionExpression"),
         return_values=return_values,
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
+        measured=capacity is not None,
     )
-    capacity = request.get("ReturnConsumedCapacity")
 
     def render(outcome: Outcome) -> Response:
         consumed = consumed_write(capacity, table.name, outcome.bytes_written)

@@ -7,7 +7,7 @@ from stator.expressions.projections import parse_projection, project
 from stator.model.attributes import item_size, normalise_item
 from stator.model.item import decode_image, encode_image
 from stator.rules.commands import Got
-from stator.rules.key_checks import check_key
+from stator.rules.key_checks import check_key, check_scalar_keys
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
@@ -23,6 +23,7 @@ def get_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
     projection = parameters.bundle("ProjectionExpression")
     table = router.table(request["TableName"])
     check_key(table.key, key)
+    check_scalar_keys(table, parameters.entered())
     strong = request.get("ConsistentRead") is True
     capacity = request.get("ReturnConsumedCapacity")
 

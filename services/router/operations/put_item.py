@@ -8,7 +8,7 @@ from stator.model.errors import ValidationError
 from stator.model.item import encode_image
 from stator.rules.commands import Outcome, PutItem
 from stator.rules.decide import ITEM_BYTES_MAX
-from stator.rules.key_checks import check_new_item
+from stator.rules.key_checks import check_new_item, check_scalar_keys
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
@@ -30,14 +30,16 @@ def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
         raise ValidationError("Item size has exceeded the maximum allowed size")
     table = router.table(request["TableName"])
     check_new_item(table, item)
+    check_scalar_keys(table, parameters.entered())
+    capacity = request.get("ReturnConsumedCapacity")
     command = PutItem(
         key=table.key.item_key(item),
         image=image,
         condition=parameters.bundle("ConditionExpression"),
         return_values=return_values,
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
+        measured=capacity is not None,
     )
-    capacity = request.get("ReturnConsumedCapacity")
 
     def render(outcome: Outcome) -> Response:
         consumed = consumed_write(capacity, table.name, outcome.bytes_written)

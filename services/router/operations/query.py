@@ -12,7 +12,7 @@ from stator.model.item import Item, decode_image, encode_image
 from stator.model.key_order import token
 from stator.model.tables import Index, KeySchema, Table, partition_for
 from stator.rules.commands import Page, Query
-from stator.rules.key_checks import check_sort_values
+from stator.rules.key_checks import check_scalar_keys, check_sort_values
 from stator.rules.key_spans import span_of
 from stator.rules.start_keys import behind
 
@@ -49,6 +49,7 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
     else:
         asked = key_range(old_conditions or {}, key)
     check_sort_values(asked)
+    check_scalar_keys(table, parameters.entered())
     span = span_of(asked, index=index is not None)
     partitions = table.partitions if index is None else index.partitions
     log_id = partition_for(partitions, token(span.low)).log_id
@@ -98,7 +99,8 @@ def _check_select(request: dict[str, Any], index: Index | None, *, projected: bo
     """Whether only counts are wanted."""
     select = request.get("Select")
     if projected and select not in {None, "SPECIFIC_ATTRIBUTES"}:
-        raise ValidationError(f"Cannot specify the ProjectionExpression when choosing to get {_wanted(select)}")
+        member = "ProjectionExpression" if "ProjectionExpression" in request else "AttributesToGet"
+        raise ValidationError(f"Cannot specify the {member} when choosing to get {_wanted(select)}")
     if select == "SPECIFIC_ATTRIBUTES" and not projected:
         raise ValidationError(
             "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"

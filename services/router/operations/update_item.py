@@ -6,7 +6,7 @@ from typing import Any
 from stator.expressions.update_checks import check_keys_unchanged
 from stator.model.attributes import normalise_item
 from stator.rules.commands import Outcome, UpdateItem
-from stator.rules.key_checks import check_index_updates, check_key, index_key_limits
+from stator.rules.key_checks import check_index_updates, check_key, check_scalar_keys, index_key_limits
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
@@ -26,6 +26,7 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         names = parameters.names_of("UpdateExpression")
         check_keys_unchanged(update, names, table.key.names)
         check_index_updates(table.indexes, update, names, parameters.values_of("UpdateExpression"))
+    check_scalar_keys(table, parameters.entered())
     command = UpdateItem(
         key=table.key.item_key(key),
         key_item=key,

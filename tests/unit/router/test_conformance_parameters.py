@@ -43,3 +43,14 @@ def test_other_parameters_of_old_exclude_expressions(request_: dict[str, Any], n
 def test_parameters_of_old_name_no_attribute_without_a_name(request_: dict[str, Any], member: str) -> None:
     with pytest.raises(ValidationError, match="Empty attribute name"):
         ExpressionParameters(request_, member)
+
+
+def test_the_attributes_that_paths_lead_into_are_told_without_their_placeholders() -> None:
+    request = {
+        "ConditionExpression": "#a.b = :v AND c = :v",
+        "UpdateExpression": "SET d = e[0]",
+        "ExpressionAttributeNames": {"#a": "x.y"},
+        "ExpressionAttributeValues": {":v": {"S": "a"}},
+    }
+    parameters = ExpressionParameters(request, "UpdateExpression", "ConditionExpression")
+    assert list(parameters.entered()) == ["e", "x.y"]

@@ -15,6 +15,7 @@ from stator.rules.key_checks import (
     RANGE_BYTES_MAX,
     check_index_updates,
     check_new_item,
+    check_scalar_keys,
     index_key_fault,
     index_key_limits,
 )
@@ -71,6 +72,15 @@ def test_an_updated_item_is_refused_for_what_its_index_keys_became(item: dict[st
     assert said in str(index_key_fault(index_key_limits((BY_X,)), item))
 
 
+def test_no_document_path_leads_into_a_key() -> None:
+    said = r"Key attributes must be scalars; list random access '\[\]' and map lookup '\.' are not allowed:"
+    with pytest.raises(ValidationError, match=f"{said} Key: pk"):
+        check_scalar_keys(TABLE, ["note", "pk"])
+    with pytest.raises(ValidationError, match=f"{said} IndexKey: y"):
+        check_scalar_keys(TABLE, ["y"])
+    check_scalar_keys(TABLE, ["note"])
+
+
 def test_an_updated_item_with_good_index_keys_or_none_passes() -> None:
     limits = index_key_limits((BY_X,))
     assert index_key_fault(limits, {"x": text(HASH_BYTES_MAX), "y": Y}) is None
@@ -82,8 +92,6 @@ def test_an_updated_item_with_good_index_keys_or_none_passes() -> None:
     [
         ("SET x = :n", "Type mismatch for Index Key x Expected: S Actual: N IndexName: by-x"),
         ("SET note = :n ADD #y :n", "Type mismatch for Index Key y Expected: B Actual: N IndexName: by-x"),
-        ("SET x.a = :n", "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed"),
-        ("REMOVE x[0]", "IndexKey: x"),
     ],
 )
 def test_an_update_is_refused_for_the_literals_it_puts_into_index_keys(expression: str, said: str) -> None:

@@ -47,6 +47,15 @@ GOOD: dict[str, Any] = {
             {"GlobalSecondaryIndexes": [GOOD["GlobalSecondaryIndexes"][0] | {"ProvisionedThroughput": UNITS}]},
             "ProvisionedThroughput should not be specified for index: by-x when BillingMode is PAY_PER_REQUEST",
         ),
+        (
+            {
+                "GlobalSecondaryIndexes": [
+                    GOOD["GlobalSecondaryIndexes"][0]
+                    | {"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["a", "b", "a"]}}
+                ]
+            },
+            "Duplicate value in NonKeyAttributes: a",
+        ),
     ],
 )
 def test_a_table_that_aws_would_not_make_is_refused(change: dict[str, Any], said: str) -> None:
