@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from stator.codec.catalog_entries import Entry, LogPool, encode_table
+from stator.codec.catalog_entries import encode_table
 from stator.model.errors import (
     ContinuousBackupsUnavailableError,
     DomainError,
@@ -25,7 +25,7 @@ from stator.model.errors import (
     UnknownOperationError,
     ValidationError,
 )
-from stator.model.positions import LogId, TimestampUs
+from stator.model.positions import TimestampUs
 from stator.model.tables import ContinuousBackups, Table, even_partitions
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
@@ -38,11 +38,16 @@ from stator.runtime.catalog_writer import CatalogWriter
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
 
+from .log_stock import LogStock
+
 _log = structlog.get_logger()
 
 ACTIVE_PATIENCE_S = 4.0
 """How long CreateTable waits for the table to become ACTIVE before it answers CREATING: under the SDKs' read timeout, and an
 SDK's waiter that sees CREATING sleeps for 20 s."""
+
+SWEEP_S = 60.0
+"""Between two looks for logs that belong to no table."""
 
 _RESUME_S = 1.0
 
@@ -64,6 +69,7 @@ class TableControl:
         self._log = log
         self._catalog = catalog
         self._writer = CatalogWriter(catalog, partitions)
+        self._stock = LogStock(log, catalog, self._writer)
         self._partitions = partitions
         self._clock = clock
         self._ids = ids
@@ -190,8 +196,7 @@ class TableControl:
     async def _with_logs(self, table: Table, partitions: int) -> Table:
         """The table with logs of its own, which exist, for itself and its indexes."""
         count = partitions * (1 + len(table.indexes))
-        ids = await self._take_log_ids(count)
-        await self._log.create(ids)
+        ids = await self._stock.take(count)
         groups = [tuple(ids[start : start + partitions]) for start in range(0, count, partitions)]
         indexes = tuple(
             replace(index, partitions=even_partitions(group))
@@ -199,21 +204,22 @@ class TableControl:
         )
         return table.evolve(partitions=even_partitions(groups[0]), indexes=indexes)
 
-    async def _take_log_ids(self, count: int) -> list[LogId]:
-        while True:
-            first, version_us = self._catalog.pool()
-            if await self._writer.replace("", Entry(pool=LogPool(first + count)), version_us):
-                return [LogId(first + number) for number in range(count)]
-            await self._writer.up_to_date()
-
     # --- work that a state asks for --------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Carry on with what other control processes left half-way, for ever."""
+        """Carry on with what other control processes left half-way, and look after the logs, for ever."""
+        swept_at = self._clock.monotonic()
         while True:
             if self._on_duty():
                 for held in list(self._catalog.tables.values()):
                     self._start_work(held.table)
+                try:
+                    await self._stock.refill()
+                    if self._clock.monotonic() - swept_at >= SWEEP_S:
+                        swept_at = self._clock.monotonic()
+                        await self._stock.drop_unused()
+                except DomainError as error:
+                    _log.warning("log_stock_put_off", reason=error.message)
             await self._clock.sleep(_RESUME_S)
 
     def _start_work(self, table: Table) -> None:
