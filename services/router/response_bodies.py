@@ -3,6 +3,7 @@
 import msgspec
 
 from stator.rules.capacity import read_units, write_units
+from stator.rules.commands import Outcome
 
 from .http_messages import Response
 
@@ -12,14 +13,15 @@ def spliced(*members: tuple[str, bytes | None]) -> Response:
     return Response(200, b"{" + b",".join(b'"%b":%b' % (name.encode(), json) for name, json in members if json) + b"}")
 
 
+def written(table: str, capacity: str | None, outcome: Outcome) -> Response:
+    """The answer to a write: what ReturnValues and ReturnConsumedCapacity (`capacity`) asked for."""
+    consumed = _consumed(capacity, table, None, write_units(outcome.bytes_written))
+    return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", consumed))
+
+
 def array(images: list[bytes]) -> bytes:
     """A JSON array of images."""
     return b"[" + b",".join(images) + b"]"
-
-
-def consumed_write(mode: str | None, table: str, bytes_written: int) -> bytes | None:
-    """ConsumedCapacity of a write, or None when the request did not ask for it."""
-    return _consumed(mode, table, None, write_units(bytes_written))
 
 
 def consumed_read(mode: str | None, table: str, index: str | None, bytes_read: int, *, strong: bool) -> bytes | None:

@@ -1,16 +1,17 @@
 """DeleteItem: remove an item, if a condition holds."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from stator.model.attributes import normalise_item
 from stator.model.errors import ValidationError
-from stator.rules.commands import DeleteItem, Outcome
+from stator.rules.commands import DeleteItem
 from stator.rules.key_checks import check_key, check_scalar_keys
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
-from ..response_bodies import consumed_write, spliced
+from ..response_bodies import written
 from ..routing import Router
 
 
@@ -33,9 +34,4 @@ def delete_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         measured=capacity is not None,
     )
-
-    def render(outcome: Outcome) -> Response:
-        consumed = consumed_write(capacity, table.name, outcome.bytes_written)
-        return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", consumed))
-
-    return router.write(table, command, render)
+    return router.write(table, command, partial(written, table.name, capacity))

@@ -1,18 +1,19 @@
 """PutItem: replace a whole item, if a condition holds."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from stator.model.attributes import item_size, normalise_item
 from stator.model.errors import ValidationError
 from stator.model.item import encode_image
-from stator.rules.commands import Outcome, PutItem
+from stator.rules.commands import PutItem
 from stator.rules.decide import ITEM_BYTES_MAX
 from stator.rules.key_checks import check_new_item, check_scalar_keys
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
-from ..response_bodies import consumed_write, spliced
+from ..response_bodies import written
 from ..routing import Router
 
 
@@ -40,9 +41,4 @@ def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         measured=capacity is not None,
     )
-
-    def render(outcome: Outcome) -> Response:
-        consumed = consumed_write(capacity, table.name, outcome.bytes_written)
-        return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", consumed))
-
-    return router.write(table, command, render)
+    return router.write(table, command, partial(written, table.name, capacity))

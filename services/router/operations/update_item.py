@@ -1,16 +1,17 @@
 """UpdateItem: change some attributes of an item, or make it, if a condition holds."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from stator.expressions.update_checks import check_keys_unchanged
 from stator.model.attributes import normalise_item
-from stator.rules.commands import Outcome, UpdateItem
+from stator.rules.commands import UpdateItem
 from stator.rules.key_checks import check_index_updates, check_key, check_scalar_keys, index_key_limits
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
-from ..response_bodies import consumed_write, spliced
+from ..response_bodies import written
 from ..routing import Router
 
 
@@ -37,9 +38,4 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         index_keys=index_key_limits(table.indexes),
     )
     capacity = request.get("ReturnConsumedCapacity")
-
-    def render(outcome: Outcome) -> Response:
-        consumed = consumed_write(capacity, table.name, outcome.bytes_written)
-        return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", consumed))
-
-    return router.write(table, command, render)
+    return router.write(table, command, partial(written, table.name, capacity))
