@@ -29,9 +29,13 @@ def behind(
         check_key(base, base.key_of(start_key))
     except ValidationError as error:
         raise ValidationError(f"{_INVALID}: {error.message}") from error
+    partition = start_key[key.partition.name]
+    if index is None and key.sort is None:
+        # There is one item at most, so nothing follows it, and a query never tells where it ended.
+        shown = f"{{{key.partition.name}=AttributeValue: {{{key.partition.type}:{partition[key.partition.type]}}}}}"
+        raise ValidationError(f"The provided exclusive start key is invalid: ExclusiveStartKey: {shown}")
     base_key = base.item_key(start_key)
     row_key = base_key if index is None else index.row_key(start_key, base_key)
-    partition = start_key[key.partition.name]
     if not contains(span_of(KeyRange(partition, asked.sort), index=index is not None), row_key):
         raise ValidationError("The provided starting key does not match the range key predicate")
     if partition != asked.partition:

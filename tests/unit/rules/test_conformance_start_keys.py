@@ -50,6 +50,15 @@ def test_a_start_key_that_the_query_cannot_have_returned_is_refused(
     assert refused.value.message == said
 
 
+def test_a_table_without_sort_keys_has_nowhere_to_go_on() -> None:
+    base = KeySchema(KeyAttribute("p", "S"))
+    with pytest.raises(ValidationError) as refused:
+        behind({"p": {"S": "a"}}, span_of(ALL, index=False), ALL, base, None, reverse=False)
+    assert refused.value.message == (
+        "The provided exclusive start key is invalid: ExclusiveStartKey: {p=AttributeValue: {S:a}}"
+    )
+
+
 def test_a_start_key_need_not_be_stored_any_more() -> None:
     span = behind(at("a", 7), span_of(ABOVE_5, index=False), ABOVE_5, BASE, None, reverse=False)
     assert not contains(span, BASE.item_key(at("a", 7)))
