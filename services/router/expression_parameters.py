@@ -104,6 +104,12 @@ class ExpressionParameters:
         found = self._given.get(member)
         return {} if found is None else found.values
 
+    def attributes(self, member: str) -> Iterator[str]:
+        """The attributes that one expression mentions, in the order written."""
+        found = self._given.get(member)
+        if found is not None:
+            yield from (str(resolve(path, found.names)[0]) for path in paths_in(found.parsed))
+
     def entered(self) -> Iterator[str]:
         """The attributes that document paths lead into, beyond their names."""
         for given in self._given.values():

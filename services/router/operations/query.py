@@ -12,6 +12,7 @@ from stator.model.item import Item, decode_image, encode_image
 from stator.model.key_order import token
 from stator.model.tables import Index, KeySchema, Table, partition_for
 from stator.rules.commands import Page, Query
+from stator.rules.index_reads import check_carried
 from stator.rules.key_checks import check_scalar_keys, check_sort_values
 from stator.rules.key_spans import span_of
 from stator.rules.start_keys import behind
@@ -50,6 +51,9 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         asked = key_range(old_conditions or {}, key)
     check_sort_values(asked)
     check_scalar_keys(table, parameters.entered())
+    if index is not None:
+        shown, filtered = parameters.attributes("ProjectionExpression"), parameters.attributes("FilterExpression")
+        check_carried(index, table.key, shown, filtered)
     span = span_of(asked, index=index is not None)
     partitions = table.partitions if index is None else index.partitions
     log_id = partition_for(partitions, token(span.low)).log_id

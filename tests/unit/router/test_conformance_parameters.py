@@ -54,3 +54,15 @@ def test_the_attributes_that_paths_lead_into_are_told_without_their_placeholders
     }
     parameters = ExpressionParameters(request, "UpdateExpression", "ConditionExpression")
     assert list(parameters.entered()) == ["e", "x.y"]
+
+
+def test_the_attributes_of_one_expression_are_told_in_the_order_written() -> None:
+    request = {
+        "ProjectionExpression": "b.a, #a[0], b.c",
+        "FilterExpression": "d = b",
+        "ExpressionAttributeNames": {"#a": "x.y"},
+    }
+    parameters = ExpressionParameters(request, *QUERY)
+    assert list(parameters.attributes("ProjectionExpression")) == ["b", "x.y", "b"]
+    assert list(parameters.attributes("FilterExpression")) == ["d", "b"]
+    assert list(parameters.attributes("KeyConditionExpression")) == []
