@@ -31,6 +31,7 @@ class World:
 
     def __init__(self) -> None:
         self.logs = MemoryLogStore()
+        self.entry: bytes | None = None
         self.topics = MemoryChangeStore()
         self.clock = ManualClock()
         self.alive: list[str] = []
@@ -47,7 +48,8 @@ class World:
     def enter(self, definition: Table | None) -> None:
         """Set the table's entry in the catalog."""
         image = None if definition is None else encode_entry(Entry(table=definition))
-        change = Effect(table_key(TABLE.name), None, image, TimestampUs(1))
+        change = Effect(table_key(TABLE.name), self.entry, image, TimestampUs(1))
+        self.entry = image
         self.logs.land(CATALOG_LOG, self.writers[CATALOG_LOG].effects([change]))
 
     def change(self) -> None:
