@@ -79,9 +79,9 @@ class Replica:
                 self._release(DamagedDataError(error.message))
                 for tell in self.on_damage:
                     tell(error)
-            except LogError as error:
-                # Brokers away, or a log whose table is being deleted: whoever deletes it also ends this task.
-                _log.warning("replica_interrupted", log_id=self.log_id, reason=error.message)
+            except (LogError, OSError) as error:
+                # Brokers away, a full disk, or a log whose table is being deleted: whoever deletes it also ends this task.
+                _log.warning("replica_interrupted", log_id=self.log_id, reason=str(error))
                 await _pause(REOPEN_S)
             finally:
                 reader.close()

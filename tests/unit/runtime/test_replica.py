@@ -1,8 +1,9 @@
 """A view is the fold of its log, wherever the process was killed, whatever else is in the log."""
 
 import asyncio
+import errno
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -140,6 +141,32 @@ def test_a_damaged_record_halts_the_replica_before_it_and_tells_who_waits() -> N
             await replica.reached(Offset(log.end + 1))
         assert view.position.next_offset <= log.end
         assert_is_fold(view, log)
+
+    run(scenario())
+
+
+class FullDisk(MemoryView):
+    """Has no room for a while."""
+
+    full = True
+
+    def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().apply(changes, position)
+
+
+def test_a_full_disk_is_waited_for_and_nothing_is_missed() -> None:
+    async def scenario() -> None:
+        log, view = grown(6), FullDisk(0)
+        with following(replica_on(view, store_of(log.messages))) as task:
+            await asyncio.sleep(30)
+            assert view.position == LogPosition()
+            view.full = False
+            await asyncio.sleep(5)
+            assert not task.done()
+        assert_is_fold(view, log)
+        assert view.position.next_offset == log.end
 
     run(scenario())
 
