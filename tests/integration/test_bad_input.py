@@ -122,8 +122,7 @@ REFUSED = {
     ),
     "update to an index key of another type": (
         update("SET colour = :v", {"N": "1"}),
-        "One or more parameter values were invalid: Type mismatch for Index Key colour Expected: S Actual: N"
-        " IndexName: by-colour",
+        f"{INVALID}Type mismatch for Index Key colour Expected: S Actual: N IndexName: by-colour",
     ),
     "not a number": (put(n={"N": "twelve"}), "The parameter cannot be converted to a numeric value: twelve"),
     "39 digits": (put(n={"N": "1" * 39}), "Attempting to store more than 38 significant digits in a Number"),
