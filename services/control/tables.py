@@ -20,6 +20,7 @@ from stator.model.errors import (
     PointInTimeRecoveryUnavailableError,
     ResourceInUseError,
     ResourceNotFoundError,
+    RetryableError,
     TableAlreadyExistsError,
     TableNotFoundError,
     UnknownOperationError,
@@ -257,10 +258,14 @@ class TableControl:
             _log.info("table_active", table=table.name, partitions=len(table.partitions))
 
     async def _remove(self, table: Table) -> None:
-        held = self._held(table)
-        if held is not None and await self._writer.replace(table.name, None, held.version_us):
-            await self._log.delete(table.logs)
-            _log.info("table_deleted", table=table.name)
+        while (held := self._held(table)) is not None:
+            try:
+                await self._writer.replace(table.name, None, held.version_us)
+            except RetryableError:
+                # Done or not: the catalog will show. Nobody else would come back for the logs of a table that is gone.
+                await self._clock.sleep(_RESUME_S)
+        await self._log.delete(table.logs)
+        _log.info("table_deleted", table=table.name)
 
     def _held(self, table: Table) -> Versioned | None:
         held = self._catalog.tables.get(table.name)

@@ -20,12 +20,10 @@ from stator.rules.acceptance import accept
 from stator.rules.index_changes import index_changes, index_row
 
 from .base_items import BaseItems
-from .lane import Lane, State
+from .lane import BATCH_BYTES_MAX, Lane, State
 
 UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024
 """What may be appended and not confirmed; beyond that, the source waits."""
-BATCH_BYTES_MAX = 1024 * 1024
-"""Images in one index record, unless a single row has more."""
 PROGRESS_RECORDS = 1000
 PROGRESS_S = 30.0
 """A lane without rows says how far it is after so many source records, or so long (protocol R15)."""

@@ -112,7 +112,7 @@ def source_position(lane: LaneState) -> SourcePosition:
 
 @dataclass(frozen=True, slots=True)
 class IndexBatch:
-    """What one record of the source log does to one index partition.
+    """What one record of the source log, or several in a row, do to one index partition.
 
     `last` is False while more batches for the same source offset follow (a Base is backfilled in many);
     the lane's high-water mark moves only on the last one.

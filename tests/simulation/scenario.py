@@ -9,6 +9,7 @@ from random import Random
 
 import structlog
 
+from services.control.tables import SWEEP_S
 from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
@@ -301,10 +302,11 @@ class _Run:
     async def _dropped(self) -> None:
         if self._doomed is None:
             return
-        deadline = self._loop.time() + QUIET_S
+        # A process that dies after the catalog's entry is gone leaves the logs to the next but one look for such.
+        deadline = self._loop.time() + QUIET_S + 2 * SWEEP_S
         while self._catalog().table(DOOMED) is not None or set(self._doomed.logs) & set(self._cluster.store.ids()):
             if self._loop.time() > deadline:
-                self.result.problems.append(f"{DOOMED} is not gone after {QUIET_S:.0f} s")
+                self.result.problems.append(f"{DOOMED} is not gone after {QUIET_S + 2 * SWEEP_S:.0f} s")
                 return
             await self._workload.drop(DOOMED)
             await asyncio.sleep(1.0)

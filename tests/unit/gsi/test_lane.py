@@ -6,15 +6,20 @@ from services.gsi.index_log import IndexLog
 from services.gsi.lane import PATIENCE_S, Lane, State
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog
+from stator.codec.log_records import decode_envelope, decode_index_batch
 from stator.model.errors import LogError, NotLeaderError
 from stator.model.positions import LaneId, LogId, LogPosition, Offset, TimestampUs
-from stator.model.records import SourcePosition
+from stator.model.records import IndexBatch, IndexRow, Kind, SourcePosition
 from stator.ports.log import Report
 from tests.unit.gsi.world import World
 
 INDEX = LogId(11)
 SOURCE = LogId(1)
 FURTHER = SourcePosition(Offset(9))
+
+
+def row(number: int) -> IndexRow:
+    return IndexRow(b"%d" % number, b"{}", TimestampUs(number))
 
 
 class ScriptedLog(MemoryLog):
@@ -50,6 +55,11 @@ class Bench:
     def _changed(self) -> None:
         self.changes += 1
 
+    def batches(self) -> list[IndexBatch]:
+        """What is in the index log, in order."""
+        records = [decode_envelope(message.data) for message in self.world.store.messages(INDEX, Offset(0))]
+        return [decode_index_batch(record) for record in records if record.kind is Kind.INDEX]
+
     async def claimed(self) -> Lane:
         lane = self.lane()
         lane.claim()
@@ -69,6 +79,64 @@ def test_record_is_confirmed_once_it_is_read_and_not_when_it_is_reported() -> No
         bench.following = asyncio.create_task(bench.index_log.run())
         await bench.world.run(0.1)
         assert (lane.confirmed, lane.unconfirmed_bytes) == (FURTHER, 0)
+
+    asyncio.run(scenario())
+
+
+def test_rows_that_come_while_a_record_is_on_its_way_go_out_together_and_in_order() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        lane = await bench.claimed()
+        bench.following.cancel()
+        for number in range(6):
+            lane.put([row(number)], SourcePosition(Offset(number)), TimestampUs(number), last=True)
+        await bench.world.run(0.1)
+        assert len(bench.batches()) == 1
+        assert (lane.written.offset, lane.confirmed.offset) == (5, -1)
+        bench.following = asyncio.create_task(bench.index_log.run())
+        await bench.world.run(0.1)
+        first, second = bench.batches()
+        assert (first.source.offset, second.source.offset) == (0, 5)
+        assert [*first.rows, *second.rows] == [row(number) for number in range(6)]
+        assert (lane.confirmed.offset, lane.unconfirmed_bytes) == (5, 0)
+
+    asyncio.run(scenario())
+
+
+def test_progress_behind_gathering_rows_is_told_by_them() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        lane = await bench.claimed()
+        bench.following.cancel()
+        lane.put([row(0)], SourcePosition(Offset(0)), TimestampUs(1), last=True)
+        lane.put([row(1)], SourcePosition(Offset(1)), TimestampUs(2), last=True)
+        lane.progress(FURTHER, TimestampUs(3))
+        bench.following = asyncio.create_task(bench.index_log.run())
+        await bench.world.run(0.1)
+        assert [batch.source.offset for batch in bench.batches()] == [0, FURTHER.offset]
+        assert lane.confirmed == FURTHER
+
+    asyncio.run(scenario())
+
+
+def test_a_piece_of_a_large_record_goes_out_behind_what_has_gathered() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        lane = await bench.claimed()
+        bench.following.cancel()
+        lane.put([row(0)], SourcePosition(Offset(0)), TimestampUs(1), last=True)
+        lane.put([row(1)], SourcePosition(Offset(1)), TimestampUs(2), last=True)
+        lane.put([row(2)], SourcePosition(Offset(2)), TimestampUs(3), last=False)
+        lane.put([row(3)], SourcePosition(Offset(2)), TimestampUs(3), last=True)
+        bench.following = asyncio.create_task(bench.index_log.run())
+        await bench.world.run(0.1)
+        assert [(batch.source.offset, batch.last) for batch in bench.batches()] == [
+            (0, True),
+            (1, True),
+            (2, False),
+            (2, True),
+        ]
+        assert [kept for batch in bench.batches() for kept in batch.rows] == [row(number) for number in range(4)]
 
     asyncio.run(scenario())
 
