@@ -31,7 +31,8 @@ class ApiClient:
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise ApiError(f"{self._endpoint} does not answer: {error}") from error
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise ApiError(f"{self._endpoint} does not answer: {reason}") from error
         finally:
             connection.close()
         try:

@@ -32,7 +32,8 @@ def restore(
     table: Annotated[str, typer.Option(help="Table whose past is wanted.")],
     to: Annotated[str, typer.Option(help="Name of the new table.")],
     at: Annotated[
-        str | None, typer.Option(help="Instant, as 2026-11-21T05:00:00.250Z; the latest one if left out.")
+        str | None,
+        typer.Option(help="Instant, as 2026-11-21T05:00:00.250Z (UTC if no zone is given); now if left out."),
     ] = None,
     endpoint: Annotated[
         str, typer.Option(help="A running server.", envvar="AWS_ENDPOINT_URL_DYNAMODB")
@@ -50,7 +51,7 @@ def service(
         str, typer.Argument(help="router, leader, materializer, gsi, streams, archiver, restore or control.")
     ],
 ) -> None:
-    """Run one service of a cluster; settings come from STATOR_* variables."""
+    """Run one service of a cluster. Settings come from STATOR_* variables."""
     from .processes import run_service  # noqa: PLC0415
 
     raise typer.Exit(run_service(name))

@@ -30,7 +30,8 @@ def restore_table(source: str, target: str, at: str | None, endpoint: str) -> in
     except KeyboardInterrupt:
         sys.stderr.write(f"stator: the restore of {target} goes on; watch it with DescribeTable\n")
         return 130
-    sys.stdout.write(f"{target} is {source} as it was {f'at {at}' if at else 'a moment ago'}: {items} items\n")
+    moment = f"at {at}" if at else "a moment ago"
+    sys.stdout.write(f"{target} is {source} as it was {moment}: {items} item{'' if items == 1 else 's'}\n")
     return 0
 
 
