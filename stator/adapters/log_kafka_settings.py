@@ -3,7 +3,7 @@
 Depending on each other: a delivery is given up (message.timeout) only after several requests could have been tried
 (request.timeout), and a request before its connection (socket.timeout). None of them is the client's deadline: that is
 the services' own, and always earlier. Do not make them "faster": one timed-out message makes librdkafka drain every
-partition of its producer (protocol 1.2.1). Names and defaults: librdkafka CONFIGURATION.md.
+partition of its producer (protocol P1). Names and defaults: librdkafka CONFIGURATION.md.
 """
 
 import logging
@@ -33,7 +33,7 @@ CONNECTION: Settings = {
 
 PRODUCER: Settings = {
     "acks": "all",
-    "enable.idempotence": True,  # keeps gaps rare; safety does not rest on it (protocol 1.5)
+    "enable.idempotence": True,  # keeps gaps rare; safety does not rest on it (protocol R1)
     # A broker serves one Produce request of a connection at a time, so more in flight only queue there, each a batch of
     # its own; here they join one batch. Five concurrent appends, three brokers on one machine: 1,400/s against 700/s.
     "max.in.flight.requests.per.connection": 1,
@@ -80,5 +80,5 @@ def topic_settings(min_insync: int) -> dict[str, str]:
         "max.message.bytes": str(BATCH_BYTES_MAX),
         "segment.bytes": str(2 * BATCH_BYTES_MAX),  # a message must fit; trimming drops whole segments
         "segment.index.bytes": str(1024 * 1024),  # 10 MiB by default, allocated per segment of every log
-        "message.timestamp.type": "CreateTime",  # nobody reads it (architecture section 2, "Time")
+        "message.timestamp.type": "CreateTime",  # nobody reads it: records carry their own time
     }

@@ -1,6 +1,6 @@
 """The topics that are logs: their names, their creation and removal, their ends.
 
-A topic is never created again under a name that was deleted: readers could not tell the two apart (protocol 1.2.5).
+A topic is never created again under a name that was deleted: readers could not tell the two apart (protocol P5).
 """
 
 import asyncio

@@ -128,7 +128,7 @@ class NotLeaderError(DomainError):
 
 
 class LogError(DomainError):
-    """An append's outcome is unknown: it may be in the log, now or later (protocol 1.2)."""
+    """An append's outcome is unknown: it may be in the log, now or later (protocol P2, P3)."""
 
 
 class DamagedDataError(DomainError):

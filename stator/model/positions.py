@@ -1,7 +1,7 @@
 """Places in a log, as types of their own so that one is never taken for another.
 
 An `Offset` is where a message lies in its log (Kafka's numbering: from 0, gaps impossible on our topics).
-`Epoch`, `WriterId` and `Seq` are Claim-Chain-Confirm's fence (design/protocol.md 1.3): who may write, in which order.
+`Epoch`, `WriterId` and `Seq` are Claim-Chain-Confirm's fence (docs/protocol.md): who may write, in which order.
 """
 
 from dataclasses import dataclass, field

@@ -8,7 +8,7 @@ What an implementation promises:
    crash of the machine (LMDB), and every reader will see it.
 3. **Unreported means unknown.** An append whose report is an error, or never comes, may be in the log, may appear later,
    even after its process died, and later appends may be in the log without it. Nobody may conclude "not written" from an
-   error (protocol 1.2; resolved by claims, R8).
+   error (protocol P1-P3; resolved by claims, R8).
 4. **Anybody can append.** A log does not fence; readers do (`rules/acceptance.py`). Only an `exclusive` implementation
    guarantees that no second process can write.
 """
@@ -25,7 +25,7 @@ Report = Callable[[Offset | None, LogError | None], None]
 (None, error) when the outcome is unknown. Reports of one log may come in any order."""
 
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
-"""A transaction of 100 items of 400 KB with old images must fit (architecture section 2)."""
+"""A transaction of 100 items of 400 KB with old images must fit."""
 
 
 class LogReader(Protocol):
@@ -73,7 +73,7 @@ class Log(Protocol):
         ...
 
     async def end(self, log_id: LogId) -> Offset:
-        """The offset that the next append might get: a recent value, possibly stale, so only a hint (protocol 1.2.6)."""
+        """The offset that the next append might get: a recent value, possibly stale, so only a hint (protocol P6)."""
         ...
 
     async def start(self, log_id: LogId) -> Offset:

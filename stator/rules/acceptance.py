@@ -1,4 +1,4 @@
-"""Which records of a log count: rules R1 and R2 of the replication protocol, as one pure function.
+"""Which records of a log count: rules R1 and R2 of docs/protocol.md, as one pure function.
 
 Every reader (leader, materializer, index, stream, archiver, restore) asks this file and nothing else, so that all of them
 agree on the same accepted records from the same bytes. The theory, in short:

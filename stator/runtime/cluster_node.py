@@ -57,7 +57,7 @@ class ClusterNode:
     async def join(self, *, archive: bool, leads: Callable[[], dict[int, int]] = dict) -> None:
         """Connect to Kafka, the peers and (if wanted) the object store, and read the catalog.
 
-        Raises StartupError when one of them cannot be had.
+        Raises StartupError when one of them cannot be had, LogError when Kafka stops to answer on the way.
         """
         settings = self.settings
         if archive:

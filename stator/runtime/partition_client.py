@@ -15,7 +15,7 @@ from stator.model.positions import LogId
 from stator.ports.peers import PeerLostError, Peers, PeerUnreachableError
 
 DEADLINE_S = 5.0
-"""What a request gets in all, attempts included (architecture section 1)."""
+"""What a request gets in all, attempts included."""
 
 HINT_S = 1.0
 """How long a leader's word about its successor counts for more than the heartbeats, which know it by then. For ever would be

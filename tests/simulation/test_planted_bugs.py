@@ -1,4 +1,4 @@
-"""What the simulator is worth: bugs put in on purpose, each of a kind that protocol 1.2 warns of, have to be found.
+"""What the simulator is worth: bugs put in on purpose, each of a kind that docs/protocol.md warns of, have to be found.
 
 Two of them were not planted when they were found first. Patching is what planting means; nothing else here may do it.
 """
