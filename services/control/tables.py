@@ -116,7 +116,11 @@ class TableControl:
         held = self._catalog.tables.get(name)
         if held is None:
             raise ResourceNotFoundError(f"Requested resource not found: Table: {name} not found")
-        if held.table.status == "CREATING":
+        if any(_restores_from(other.table, held.table) for other in self._catalog.tables.values()):
+            raise ResourceInUseError(
+                f"Attempt to change a resource which is still in use: Table is the source of a restore: {name}"
+            )
+        if held.table.status == "CREATING" and held.table.restore is None:
             raise ResourceInUseError(
                 f"Attempt to change a resource which is still in use: Table is being created: {name}"
             )
@@ -245,7 +249,10 @@ class TableControl:
             self._working.discard(table.table_id)
 
     async def _activate(self, table: Table) -> None:
+        await self._writer.up_to_date()
         held = self._held(table)
+        if held is None or held.table.status != "CREATING":
+            return
         await self._log.create(table.logs)
         definition = encode_table(table.evolve(status="ACTIVE"))
         await asyncio.gather(
@@ -254,13 +261,14 @@ class TableControl:
                 for part in table.partitions
             )
         )
-        if held is not None and await self._writer.set(table.evolve(status="ACTIVE"), held.version_us):
+        if await self._writer.set(table.evolve(status="ACTIVE"), held.version_us):
             _log.info("table_active", table=table.name, partitions=len(table.partitions))
 
     async def _remove(self, table: Table) -> None:
         while (held := self._held(table)) is not None:
             try:
-                await self._writer.replace(table.name, None, held.version_us)
+                if not await self._writer.replace(table.name, None, held.version_us):
+                    await self._writer.up_to_date()
             except RetryableError:
                 # Done or not: the catalog will show. Nobody else would come back for the logs of a table that is gone.
                 await self._clock.sleep(_RESUME_S)
@@ -280,6 +288,12 @@ class TableControl:
         await asyncio.wait([waiting], timeout=ACTIVE_PATIENCE_S)
         waiting.cancel()
         return self._catalog.table(table.name) or table
+
+
+def _restores_from(table: Table, source: Table) -> bool:
+    origin = table.restore
+    unfinished = table.status == "CREATING" and origin is not None and not origin.finished
+    return unfinished and origin is not None and origin.source_table_id == source.table_id
 
 
 def _partition_tag(table: Table) -> int | None:

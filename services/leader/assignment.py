@@ -36,13 +36,15 @@ class Assignment:
 
     def look(self) -> None:
         """Open what should be warm here, claim what has no leader and should have this one, forget what is gone."""
+        if not self._membership.settled:
+            return  # who has heard nobody yet would take everything for its own
         alive = self._membership.alive("leader")
         wanted = self._logs()
         for log_id in wanted:
             order = preference(log_id, alive)
             if self._node in order[:COPIES]:
                 partition = self._leaders.partition(log_id)
-                orphan = self._membership.settled and self._membership.leader(log_id) is None
+                orphan = self._membership.leader(log_id) is None
                 if (
                     orphan
                     and order[0] == self._node

@@ -194,7 +194,10 @@ class GroupCommit:
         self.confirmed_offset = offset
         for _, future, finish in batch.waiting:
             if not future.done():
-                finish(future)
+                try:
+                    finish(future)
+                except Exception as error:  # noqa: BLE001 - a bug in one answer must not cost the others theirs
+                    future.set_exception(error)
 
     def effects_of(self, seq: Seq) -> list[Effect] | None:
         """The effects of one of our own records that has not come back from the log yet."""

@@ -106,8 +106,10 @@ class TableRestore:
                 for source, target in zip(origin.source_partitions, table.partitions, strict=True)
             )
             await self._indexed(table, bases)
-            await self._writer.set(finished, held.version_us)
-            _log.info("table_restored", table=table.name, source=origin.source_table_name, at_us=origin.timestamp_us)
+            if await self._writer.set(finished, held.version_us):
+                _log.info(
+                    "table_restored", table=table.name, source=origin.source_table_name, at_us=origin.timestamp_us
+                )
         except (DomainError, OSError) as error:
             # The catalog still says CREATING: the next look tries again, here or in another process.
             _log.warning("restore_failed", table=table.name, reason=str(error))

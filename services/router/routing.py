@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from stator.model.errors import DomainError, ResourceNotFoundError
+from stator.model.errors import ResourceNotFoundError
 from stator.model.key_order import token
 from stator.model.positions import LogId, Offset
 from stator.model.tables import Partition, Table, partition_for
@@ -128,8 +128,8 @@ def _finish(outer: "asyncio.Future[Response]", render: Callable[[Any], Response]
     if error is None:
         try:
             response = render(call.result())
-        except DomainError as refusal:
-            response = error_response(refusal)
+        except Exception as fault:  # noqa: BLE001 - a DomainError, or a bug of ours that must not leave the client waiting
+            response = error_response(fault)
     else:
         response = error_response(error)
     outer.set_result(response)

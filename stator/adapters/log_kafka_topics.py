@@ -163,19 +163,16 @@ class KafkaTopics:
         return answer
 
     async def _ask(self, topics: Sequence[str], ask: Ask) -> dict[str, Any]:
-        """Ask the leaders of topics, and once more if librdkafka knew no leader.
+        """Ask the leaders of topics, and once more where that failed, with fresh metadata.
 
-        It remembers that it did not know one and then asks nobody for seconds; listing all topics cures it.
+        librdkafka's admin calls go by what it remembers: that it knew no leader, or one of an older epoch ("Leader epoch is older
+        than broker epoch", for ever, once leadership has moved). Listing all topics makes it learn.
         """
         answers = await _answers(ask(topics))
-        unknown = [
-            topic
-            for topic, answer in answers.items()
-            if isinstance(answer, KafkaError) and answer.code() == KafkaError._NOENT  # noqa: SLF001 named so by the vendor
-        ]
-        if unknown:
+        failed = [topic for topic, answer in answers.items() if isinstance(answer, KafkaError)]
+        if failed:
             await self.list()
-            answers |= await _answers(ask(unknown))
+            answers |= await _answers(ask(failed))
         return answers
 
 

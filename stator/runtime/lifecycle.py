@@ -11,6 +11,8 @@ from typing import Any
 
 import structlog
 
+from stator.model.errors import ServiceUnavailableError
+
 _log = structlog.get_logger()
 
 
@@ -33,7 +35,10 @@ class Tasks:
         return task
 
     def request(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run `work` for somebody who waits for the task: how it ends is theirs to handle."""
+        """Run `work` for somebody who waits for the task: how it ends is theirs to handle. Refused once closed."""
+        if self._closed:
+            work.close()
+            raise ServiceUnavailableError("The process is stopping")
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks[task] = None
         task.add_done_callback(self._forget)

@@ -148,7 +148,9 @@ class PartitionClient:
 
     def _sweep(self) -> None:
         now = self._loop.time()
-        while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][1].done()):
+        # Also behind a request that is stuck: a finished one holds its answer, which may be a megabyte.
+        self._deadlines = deque(entry for entry in self._deadlines if not entry[1].done())
+        while self._deadlines and self._deadlines[0][0] <= now:
             _, outer, may_write = self._deadlines.popleft()
             if not outer.done():
                 outer.set_exception(

@@ -98,12 +98,16 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a busy event loop may keep the GIL from the log's thread. With CPython's 5 ms a lone append waits 20 ms behind a
 busy loop; measured with 0.5 ms: 8 times the appends a second at 64 in flight."""
 
+DESCRIPTORS = 65_536
+
 
 def _tune() -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     # An open view takes three descriptors, and the usual soft limit of 1,024 is for programs that use select().
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def configure_logs() -> None:

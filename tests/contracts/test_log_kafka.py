@@ -215,3 +215,24 @@ def test_the_catalog_has_a_topic_of_its_own_name(kafka: KafkaBrokers) -> None:
         assert log._topics.name(LogId(42)) == "stator.wal.00000042"
 
     run(kafka, scenario)
+
+
+def test_where_a_log_ends_is_known_again_after_its_leadership_has_moved_to_and_fro(kafka: KafkaBrokers) -> None:
+    """The admin client goes by the leader epoch that it remembers, and the broker refuses an older one for ever."""
+
+    async def scenario(log: KafkaLog, log_id: LogId) -> None:
+        logs = [LogId(log_id + number) for number in range(12)]
+        await log.create(logs)
+        for broker in (1, 2):
+            kafka.kill(broker)
+            await asyncio.gather(*(appended(log, each, b"x") for each in logs))
+            kafka.start(broker)
+            deadline = asyncio.get_running_loop().time() + 15
+            waiting = list(logs)
+            while waiting:
+                assert asyncio.get_running_loop().time() < deadline, f"still not known: {waiting}"
+                answers = await asyncio.gather(*(log.end(each) for each in waiting), return_exceptions=True)
+                waiting = [each for each, answer in zip(waiting, answers, strict=True) if isinstance(answer, LogError)]
+                await asyncio.sleep(0.2)
+
+    run(kafka, scenario)

@@ -277,3 +277,19 @@ def test_a_restore_makes_a_table_that_says_where_it_comes_from() -> None:
                 )
 
     play(scenario)
+
+
+def test_the_source_of_a_restore_stays_until_it_is_done_and_an_unfinished_target_may_go() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        await world.ask("UpdateContinuousBackups", SWITCH_ON)
+        wanted = {"SourceTableName": "orders", "TargetTableName": "before", "UseLatestRestorableTime": True}
+        await world.ask("RestoreTableToPointInTime", wanted)
+        with pytest.raises(ResourceInUseError, match="source of a restore"):
+            await world.ask("DeleteTable", {"TableName": "orders"})
+        await world.ask("DeleteTable", {"TableName": "before"})
+        await world.catalog.until(lambda catalog: catalog.table("before") is None)
+        await world.ask("DeleteTable", {"TableName": "orders"})
+        await world.catalog.until(lambda catalog: catalog.table("orders") is None)
+
+    play(scenario)
