@@ -14,7 +14,6 @@ from stator.adapters.peers_socket import SocketPeers
 from stator.adapters.view_lmdb import LmdbViews
 from stator.adapters.view_memory import MemoryViews
 from stator.codec.peer_messages import PeerMessages
-from stator.model.errors import StartupError
 from stator.model.positions import CATALOG_LOG, LogId
 from stator.ports.view import Views
 from stator.rules.commands import REQUESTS
@@ -75,10 +74,7 @@ class ClusterNode:
             self.snapshots = Snapshots(self.archive, self.clock)
         self.log = await KafkaLog.connect(settings.kafka, self.clock)
         await self.log.create([CATALOG_LOG])
-        try:
-            self.peers = await SocketPeers.listen(*settings.listen, settings.seeds, PeerMessages(REQUESTS))
-        except OSError as error:
-            raise StartupError(f"cannot listen on {settings.listen[0]}:{settings.listen[1]}: {error}") from error
+        self.peers = await SocketPeers.listen(*settings.listen, settings.seeds, PeerMessages(REQUESTS))
         replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
         self.tasks.spawn("catalog", replica.run())
         await replica.reached(await self.log.end(CATALOG_LOG))
