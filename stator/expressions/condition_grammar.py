@@ -83,7 +83,7 @@ class _Grammar:
 
     def _term(self) -> Predicate | Operand:
         cursor = self._cursor
-        left = cursor.parenthesised(self._disjunction) if cursor.ahead.text == "(" else self._plain_operand()
+        left = cursor.parenthesised(self._disjunction) if cursor.ahead.text == "(" else cursor.plain_operand(self._call)
         if not isinstance(left, Path | ValueRef | Call):
             return left
         if operator := cursor.accept("=", "<>", "<", "<=", ">", ">="):
@@ -112,16 +112,10 @@ class _Grammar:
         return choices
 
     def _operand(self) -> Operand:
-        if self._cursor.ahead.text == "(":
-            return self._cursor.parenthesised(self._operand)
-        return self._plain_operand()
+        return self._cursor.operand(self._call)
 
-    def _plain_operand(self) -> Operand:
+    def _call(self) -> Call:
         cursor = self._cursor
-        if cursor.ahead.kind == "value":
-            return cursor.value()
-        if not cursor.at_call():
-            return cursor.path()
         call = cursor.call(lambda: self._comparable(self._operand()))
         if call.function in _UPDATE_FUNCTIONS:
             cursor.refuse(

@@ -142,8 +142,19 @@ class Cursor:
 
     # --- operands --------------------------------------------------------------------------------------------
 
-    def at_call(self) -> bool:
-        """Whether a function call is next."""
+    def operand(self, call: Callable[[], Operand]) -> Operand:
+        """A plain operand, in parentheses or not."""
+        if self.ahead.text == "(":
+            return self.parenthesised(lambda: self.operand(call))
+        return self.plain_operand(call)
+
+    def plain_operand(self, call: Callable[[], Operand]) -> Operand:
+        """A value, a path, or what `call` makes of a function call."""
+        if self.ahead.kind == "value":
+            return self.value()
+        return call() if self._at_call() else self.path()
+
+    def _at_call(self) -> bool:
         following = self._tokens[self._position + 1 : self._position + 2]
         return self.ahead.kind == "word" and self.keyword_ahead() is None and following[0].text == "("
 

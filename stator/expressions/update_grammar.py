@@ -55,7 +55,7 @@ class _Grammar:
 
     def _value(self) -> Operand | Arithmetic:
         cursor = self._cursor
-        left = cursor.parenthesised(self._value) if cursor.ahead.text == "(" else self._plain_operand()
+        left = cursor.parenthesised(self._value) if cursor.ahead.text == "(" else cursor.plain_operand(self._call)
         if isinstance(left, Arithmetic):
             return left
         operator = cursor.accept("+", "-")
@@ -64,16 +64,10 @@ class _Grammar:
         return Arithmetic(cast('Literal["+", "-"]', operator), self._nestable(left), self._nestable(self._operand()))
 
     def _operand(self) -> Operand:
-        if self._cursor.ahead.text == "(":
-            return self._cursor.parenthesised(self._operand)
-        return self._plain_operand()
+        return self._cursor.operand(self._call)
 
-    def _plain_operand(self) -> Operand:
+    def _call(self) -> Call:
         cursor = self._cursor
-        if cursor.ahead.kind == "value":
-            return cursor.value()
-        if not cursor.at_call():
-            return cursor.path()
         call = cursor.call(lambda: self._nestable(self._operand()))
         if call.function in _CONDITION_FUNCTIONS:
             self._cursor.refuse(
