@@ -111,6 +111,15 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedStream:
+    """A change stream that was switched off. What it carried stays readable for a day."""
+
+    view_type: ViewType
+    label: str
+    ended_us: TimestampUs
+
+
+@dataclass(frozen=True, slots=True)
 class ContinuousBackups:
     """Point-in-time recovery of a table. Off, the archive still keeps 24 hours."""
 
@@ -149,6 +158,18 @@ class Table:
     deletion_protection: bool = False
     table_class: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    ttl_attribute: str = ""
+    """Items whose number in this attribute (seconds since 1970) has passed are deleted; empty: time to live is off."""
+    ended_streams: tuple[EndedStream, ...] = ()
+    """Streams switched off, the last one last."""
+    on_demand_max: Throughput = Throughput()
+    """What an on-demand table may use at most; 0: no such limit."""
+    on_demand_since_us: TimestampUs = TimestampUs(0)
+    """When the table was last switched to on-demand; 0: never since it was made."""
+    revision: int = 0
+    """Rises with each change that the table's own logs must know of, by a Define. Of two definitions the greater one holds."""
+    settled: bool = True
+    """In the catalog: whether all of the table's logs have this revision. If not, any control process sees to it."""
 
     def index(self, name: str) -> Index | None:
         """The index of that name."""
