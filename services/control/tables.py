@@ -31,7 +31,7 @@ from stator.model.tables import ContinuousBackups, Table, even_partitions
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
-from stator.rules.commands import Control, ControlAnswer, Lead
+from stator.rules.commands import Control, ControlAnswer, Define
 from stator.rules.table_descriptions import describe_backups, describe_deleted_table, describe_table, restorable
 from stator.rules.table_requests import new_table, restored_table
 from stator.runtime.catalog import Catalog, Versioned
@@ -257,7 +257,7 @@ class TableControl:
         definition = encode_table(table.evolve(status="ACTIVE"))
         await asyncio.gather(
             *(
-                self._partitions.ask_leader(part.log_id, "lead", Lead(part.log_id, definition))
+                self._partitions.ask_leader(part.log_id, "lead", Define(part.log_id, definition))
                 for part in table.partitions
             )
         )

@@ -113,12 +113,13 @@ class GroupCommit:
                 return
         raise AssertionError(f"record {seq} is neither open nor in flight")
 
-    def special(self, kind: Kind, schema: int, payload: bytes, waiting: Waiting | None) -> None:
+    def special(self, kind: Kind, schema: int, payload: bytes, waiting: Waiting | None) -> Seq:
         """Append a record that others do not join (Define, Base, a Barrier that must be new), in order with everything else."""
         batch = self._new_batch()
         batch.special = (kind, schema, payload)
         if waiting is not None:
             batch.waiting.append(waiting)
+        return batch.seq
 
     def _new_batch(self) -> Batch:
         batch = Batch(self._next_seq, self._timestamp())

@@ -17,12 +17,9 @@ from typing import Any
 import structlog
 
 from stator.codec.log_records import (
-    BASE,
     CLAIM,
-    DEFINE,
     decode_claim,
     encode_claim,
-    encode_define,
     encode_envelope,
     fingerprint,
 )
@@ -39,7 +36,7 @@ from stator.model.records import Effect, Envelope, Kind
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
-from stator.rules.commands import Lead
+from stator.rules.commands import Define, Defined
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.replica import Replica
 
@@ -98,8 +95,6 @@ class Leadership:
         self._ended: asyncio.Future[bool] | None = None
         self._claiming: asyncio.Task[None] | None = None
         self._watching = False
-        self._founded: asyncio.Future[None] | None = None
-        """Done once the definition that this epoch appended is in the log; the view may get it later."""
         replica.observers.append(self._accepted)
         replica.on_damage.append(self._damaged)
         replica.known_effects = self._known_effects
@@ -125,24 +120,17 @@ class Leadership:
         else:
             future.set_exception(NotLeaderError(self.leader_hint))
 
-    async def lead(self, request: Lead) -> None:
-        """Claim a log and make sure that it starts with its Base and its table's definition.
+    async def lead(self, request: Define) -> Defined:
+        """Claim the log if this process does not lead it, and define it.
 
-        Returns once they are in the log; installing a large Base takes the views longer, and calling again appends nothing.
+        Returns once that is in the log; installing a large Base takes the views longer, and calling again appends nothing.
         """
         if self.state is not State.LEADING:
             await self.claim()
-        if self._group is None or self.state is not State.LEADING:
+        if self.state is not State.LEADING:
             raise NotLeaderError(self.leader_hint)
-        if self._founded is None and self.replica.position.definition != request.definition:
-            if request.base is not None and not self.replica.position.base:
-                self._group.special(Kind.BASE, fingerprint(BASE), request.base, None)
-            self._founded = asyncio.get_running_loop().create_future()
-            waiting = Waiting(None, self._founded, lambda done: done.set_result(None))
-            self._group.special(Kind.DEFINE, fingerprint(DEFINE), encode_define(request.definition), waiting)
-            self._watch()
-        if self._founded is not None:
-            await asyncio.shield(self._founded)
+        defined: Defined = await self.submit(request)
+        return defined
 
     # --- claiming --------------------------------------------------------------------------------------------
 
@@ -247,10 +235,7 @@ class Leadership:
         waiting, self._waiting = self._waiting, []
         for request, future in [*((entry.request, entry.future) for entry in undecided), *waiting]:
             if not future.done():
-                if request is None:
-                    future.set_exception(NotLeaderError(self._node))
-                else:
-                    self._submit(request, future)
+                self._submit(request, future)
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(True)
 
@@ -274,7 +259,6 @@ class Leadership:
         undecided = [] if self._group is None else self._group.close()
         self._group = self._path = None
         self._unmaterialized.clear()
-        self._founded = None
         return undecided
 
     # --- doubt -----------------------------------------------------------------------------------------------

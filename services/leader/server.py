@@ -10,7 +10,7 @@ from stator.ports.identity import IdSource
 from stator.ports.log import Log
 from stator.ports.peers import Peers
 from stator.ports.view import Views
-from stator.rules.commands import Lead, Led, Size, Stats, Write
+from stator.rules.commands import Define, Defined, Size, Stats, Write
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import size_of
 from stator.runtime.replica import InstallBase, Replica
@@ -54,6 +54,7 @@ class LeaderService:
         peers.serve("query", lambda request: self.partition(LogId(request.log_id)).submit(request))
         peers.serve("close", lambda request: self.partition(LogId(request.log_id)).submit(request))
         peers.serve("lead", self._lead)
+        peers.serve("define", lambda request: self.partition(LogId(request.log_id)).submit(request))
         peers.serve("stats", self.stats)
 
     def partition(self, log_id: LogId) -> Leadership:
@@ -87,13 +88,8 @@ class LeaderService:
     def _write(self, request: Write) -> "asyncio.Future[Any]":
         return self.partition(LogId(request.log_id)).submit(request.command)
 
-    def _lead(self, request: Lead) -> "asyncio.Future[Led]":
-        return self._tasks.request(f"lead-{request.log_id}", self._lead_now(request))
-
-    async def _lead_now(self, request: Lead) -> Led:
-        partition = self.partition(LogId(request.log_id))
-        await partition.lead(request)
-        return Led(partition.replica.position.base_offset)
+    def _lead(self, request: Define) -> "asyncio.Future[Defined]":
+        return self._tasks.request(f"lead-{request.log_id}", self.partition(LogId(request.log_id)).lead(request))
 
     def stats(self, request: Stats) -> Size:
         """How much the partition's view holds."""

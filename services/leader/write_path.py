@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 
+from stator.codec.catalog_entries import revision_of
+from stator.codec.log_records import BASE, DEFINE, encode_define, fingerprint
 from stator.model.errors import DamagedDataError, DomainError
-from stator.model.positions import Offset, TimestampUs
+from stator.model.positions import Offset, Seq, TimestampUs
 from stator.model.records import Effect, Kind
 from stator.ports.view import StoredItem
-from stator.rules.commands import Close, Closed, Command, Get, Got, Outcome, Query
+from stator.rules.commands import Close, Closed, Command, Define, Defined, Get, Got, Outcome, Query
 from stator.rules.decide import decide
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import query_page
@@ -25,7 +27,7 @@ from stator.runtime.replica import Replica
 from .group_commit import GroupCommit, Waiting
 from .unmaterialized import Unmaterialized
 
-Request = Command | Get | Query | Close
+Request = Command | Get | Query | Close | Define
 
 
 class WritePath:
@@ -48,6 +50,10 @@ class WritePath:
         self._timestamp = timestamp
         self._tasks = tasks
         self._exclusive = exclusive
+        self._revision = revision_of(replica.position.definition)
+        """Of the definition in force behind everything that was sent."""
+        self._defined_by = Seq(0)
+        """The last record of this epoch that defined the table."""
 
     def evaluate(self, request: Request, future: "asyncio.Future[Any]") -> None:
         """Start on a request; `future` gets the answer or a DomainError."""
@@ -59,6 +65,8 @@ class WritePath:
             case Close():
                 barrier = Waiting(request, future, self._closed)
                 self._group.special(Kind.BARRIER, 0, b"", barrier)
+            case Define():
+                self._define(Waiting(request, future, self._defined), request)
             case _:
                 self._write(request, future)
 
@@ -109,6 +117,23 @@ class WritePath:
             return
         if not future.done():
             _run(partial(query_page, self._view, query), future)
+
+    def _define(self, waiting: Waiting, wanted: Define) -> None:
+        """Definitions may come late, twice, and from processes that know of no later one: only a greater revision is appended."""
+        revision = revision_of(wanted.definition)
+        if revision > self._revision:
+            if wanted.base is not None and not self._replica.position.base:
+                self._group.special(Kind.BASE, fingerprint(BASE), wanted.base, None)
+            payload = encode_define(wanted.definition)
+            self._defined_by = self._group.special(Kind.DEFINE, fingerprint(DEFINE), payload, waiting)
+            self._revision = revision
+        elif self._defined_by > self._group.confirmed_seq:
+            self._group.follow(self._defined_by, waiting)
+        else:
+            waiting.finish(waiting.future)
+
+    def _defined(self, future: "asyncio.Future[Any]") -> None:
+        future.set_result(Defined(self._replica.position.base_offset))
 
     def _closed(self, future: "asyncio.Future[Any]") -> None:
         offset = self._group.confirmed_offset

@@ -21,7 +21,7 @@ from stator.model.tables import Partition, RestoreOrigin, Table
 from stator.ports.clock import Clock
 from stator.ports.peers import Peers
 from stator.ports.view import Views
-from stator.rules.commands import Close, Closed, Lead, Led, RestoreStatus, Size, Stats, Steps
+from stator.rules.commands import Close, Closed, Define, Defined, RestoreStatus, Size, Stats, Steps
 from stator.rules.recovery_plan import Moment
 from stator.runtime.catalog import Catalog, Versioned
 from stator.runtime.catalog_writer import CatalogWriter
@@ -136,11 +136,11 @@ class TableRestore:
             entry = await self._snapshots.write(name, items, _totals(origin, position))
         self._scratch.drop(target.log_id)
         base = Base(name, bytes.fromhex(entry.sha256), position.digest, origin.timestamp_us)
-        found = Lead(target.log_id, definition, encode_base(base))
+        found = Define(target.log_id, definition, encode_base(base))
         while True:
-            led: Led = await self._partitions.ask_leader(target.log_id, "lead", found)
-            if led.base_offset >= 0:
-                return target.log_id, Offset(led.base_offset)
+            defined: Defined = await self._partitions.ask_leader(target.log_id, "lead", found)
+            if defined.base_offset >= 0:
+                return target.log_id, Offset(defined.base_offset)
             await self._clock.sleep(_POLL_S)
 
     async def _closed(self, log_id: LogId, timestamp_us: TimestampUs) -> Moment:

@@ -28,9 +28,15 @@ class Entry:
     pool: LogPool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Revised:
+    revision: int = 0
+
+
 _encoder = msgspec.json.Encoder(order="deterministic")
 _entry_decoder = msgspec.json.Decoder(Entry)
 _table_decoder = msgspec.json.Decoder(Table)
+_revision_decoder = msgspec.json.Decoder(_Revised)
 
 
 def table_key(name: str) -> bytes:
@@ -61,3 +67,8 @@ def encode_table(table: Table) -> bytes:
 def decode_table(definition: bytes) -> Table:
     """The table that a Define record carries."""
     return _table_decoder.decode(definition)
+
+
+def revision_of(definition: bytes) -> int:
+    """`Table.revision` of what a Define record carries; -1 for no definition at all."""
+    return _revision_decoder.decode(definition).revision if definition else -1

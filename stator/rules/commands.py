@@ -128,16 +128,19 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     last: bytes | None
 
 
-class Lead(msgspec.Struct, frozen=True, array_like=True):
-    """Control to a leader process: claim this log now, and see that it starts with this Base and defines this table."""
+class Define(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log: see that it holds this definition of its table, or a later one, and begins with this Base.
+
+    As "lead" it also asks the process to claim the log; as "define" only whoever leads already does it.
+    """
 
     log_id: int
     definition: bytes
     base: bytes | None = None
 
 
-class Led(msgspec.Struct, frozen=True, array_like=True):
-    """The log has a leader and is defined. `base_offset` is where its Base lies, -1 while the leader's view has none."""
+class Defined(msgspec.Struct, frozen=True, array_like=True):
+    """The log is so defined. `base_offset` is where its Base lies, -1 while the leader's view has none."""
 
     base_offset: int
 
@@ -218,7 +221,8 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "write": (Write, Outcome),
     "get": (Get, Got),
     "query": (Query, Page),
-    "lead": (Lead, Led),
+    "lead": (Define, Defined),
+    "define": (Define, Defined),
     "close": (Close, Closed),
     "stats": (Stats, Size),
     "read_get": (Get, Got),

@@ -6,16 +6,16 @@ import random
 import pytest
 
 from services.leader.leadership import State
-from stator.codec.log_records import encode_base
+from stator.codec.log_records import decode_define, encode_base
 from stator.model.errors import (
     ConditionalCheckFailedError,
     NotLeaderError,
     OutcomeUnknownError,
     ServiceUnavailableError,
 )
-from stator.model.positions import TimestampUs
+from stator.model.positions import Offset, TimestampUs
 from stator.model.records import Base, Kind
-from stator.rules.commands import Close, Closed, Get, Lead, Page, Query
+from stator.rules.commands import Close, Closed, Define, Get, Page, Query
 from tests.unit.leader.world import (
     LOG,
     Landing,
@@ -356,18 +356,97 @@ def test_after_a_close_no_write_carries_a_timestamp_up_to_the_one_it_told() -> N
     run(scenario())
 
 
-# --- leading on demand ---------------------------------------------------------------------------------------
+# --- leading on demand, and definitions ----------------------------------------------------------------------
+
+
+def definition(revision: int) -> bytes:
+    return b'{"revision":%d}' % revision
+
+
+def definitions(world: World) -> list[bytes]:
+    return [decode_define(record) for _, record in world.accepted() if record.kind is Kind.DEFINE]
 
 
 def test_a_log_is_given_its_base_and_definition_once() -> None:
     async def scenario() -> None:
         world = World()
         base = encode_base(Base("snapshots/1.snap", bytes(32), 0, TimestampUs(5)))
-        lead = Lead(LOG, b'{"v":1}', base)
+        lead = Define(LOG, definition(0), base)
         for name in ("a", "b", "b"):
             await world.process(name, on_use=False).partition.lead(lead)
         assert [kind for kind in world.kinds() if kind is not Kind.CLAIM] == [Kind.BASE, Kind.DEFINE]
         assert {shown.snapshot_object for shown in world.bases} == {"snapshots/1.snap"}
+
+    run(scenario())
+
+
+def test_a_table_may_be_defined_again_by_the_leader_that_defined_it() -> None:
+    async def scenario() -> None:
+        world = World()
+        process = world.process("a", on_use=False)
+        for revision in (0, 1, 1, 2):
+            await process.partition.lead(Define(LOG, definition(revision)))
+        assert definitions(world) == [definition(0), definition(1), definition(2)]
+        assert process.partition.replica.position.definition == definition(2)
+
+    run(scenario())
+
+
+def test_a_definition_that_comes_late_does_not_undo_a_later_one() -> None:
+    async def scenario() -> None:
+        world = World()
+        old, new = world.process("a", on_use=False), world.process("b", on_use=False)
+        await old.partition.lead(Define(LOG, definition(0)))
+        await old.partition.submit(Define(LOG, definition(2)))
+        await old.partition.submit(Define(LOG, definition(1)))
+        await new.partition.claim()
+        await new.partition.submit(Define(LOG, definition(1)))
+        assert definitions(world) == [definition(0), definition(2)]
+
+    run(scenario())
+
+
+def test_a_definition_is_told_once_it_is_confirmed_also_to_who_asks_for_it_again() -> None:
+    async def scenario() -> None:
+        world = World()
+        process = world.process("a")
+        await process.put("x", "1")
+        process.log.holding = True
+        asked = [process.partition.submit(Define(LOG, definition(revision))) for revision in (1, 1, 0)]
+        await settle()
+        assert not any(answer.done() for answer in asked)
+        process.log.release()
+        await asyncio.gather(*asked)
+        assert definitions(world) == [definition(1)]
+
+    run(scenario())
+
+
+def test_a_definition_in_doubt_is_appended_again_only_if_it_was_lost() -> None:
+    async def scenario(landing: Landing) -> None:
+        world = World()
+        process = world.process("a")
+        await process.put("x", "1")
+        process.log.landing = landing
+        told = process.partition.submit(Define(LOG, definition(1)))
+        await settle()
+        process.log.landing = land
+        await told
+        assert definitions(world) == [definition(1)]
+
+    run(scenario(lose))
+    run(scenario(land_and_deny))
+
+
+def test_who_does_not_lead_defines_nothing() -> None:
+    async def scenario() -> None:
+        world = World()
+        leader, other = world.process("a", on_use=False), world.process("b", on_use=False)
+        await leader.partition.claim()
+        await other.partition.replica.reached(Offset(0))
+        with pytest.raises(NotLeaderError):
+            await other.partition.submit(Define(LOG, definition(1)))
+        assert world.kinds() == [Kind.CLAIM]
 
     run(scenario())
 
