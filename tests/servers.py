@@ -98,7 +98,7 @@ def free_ports() -> Ports:
     while True:
         base = dice.randrange(PORT_FIRST, PORT_LAST, PORT_BLOCK)
         if all(map(_is_free, range(base, base + PORT_BLOCK))):
-            return Ports(base=base, api=base + PORT_BLOCK - 1)
+            return Ports(base=base, api=base + PORT_BLOCK - 3)
 
 
 def _is_free(port: int) -> bool:

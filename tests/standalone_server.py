@@ -79,7 +79,7 @@ def standalone(directory: Path, *flags: str) -> Iterator[StandaloneServer]:
 def start_stator(directory: Path, port: int, *flags: str) -> subprocess.Popen[str]:
     """`stator serve`, not awaited. Its output goes through a pipe: read it with `communicate`."""
     return subprocess.Popen(
-        [str(STATOR), "serve", "--data", str(directory), "--port", str(port), *flags],
+        [str(STATOR), "serve", "--data", str(directory), "--port", str(port), "--admin-port", "0", *flags],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stator.runtime.settings import default_admin_port
 from tools.brokers import BROKERS, bootstrap_servers, broker_specs
 from tools.object_store import minio_spec
 from tools.supervised import ROOT, ServersUnavailable, SupervisedProcesses
@@ -32,7 +33,7 @@ ACCESS_KEY, SECRET_KEY, BUCKET = "stator", "stator-native", "stator"  # a MinIO 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where a cluster listens: a block of 150 ports from `base` on, and the API.
+    """Where a cluster listens: a block of 150 ports from `base` on, and the API with its router's admin port.
 
     Keep `base` below the system's ephemeral range: a restarted process must find its port free.
     """
@@ -58,6 +59,10 @@ class Ports:
     def peer(self, index: int) -> int:
         """Port number `index` (from 0) for messages between services."""
         return self.base + 100 + index
+
+    def admin(self, service: str, index: int) -> int:
+        """Port for health and numbers of service number `index` (from 0); the router's is where `stator status` looks."""
+        return default_admin_port(self.api) if service == "router" else self.base + 125 + index
 
 
 class NativeCluster(SupervisedProcesses):
@@ -102,12 +107,13 @@ def _service_specs(directory: Path, ports: Ports, services: Mapping[str, int]) -
                 "STATOR_NODE": name,
                 "STATOR_LISTEN": listen[name],
                 "STATOR_DATA": str(directory / "data" / name),
+                "STATOR_ADMIN_PORT": str(ports.admin(service, index)),
             },
             answers_at=answers.get(service, (listen[name],)),
             tier=1,
             stop_s=10,
         )
-        for service, name in names
+        for index, (service, name) in enumerate(names)
     ]
 
 

@@ -17,13 +17,23 @@ def serve(
     ),
     port: Annotated[int, typer.Option(help="Port of the DynamoDB API; 0 takes a free one.", min=0, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    admin_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port for health, metrics and status; 0 is none. The API's port + 2 if left out.", min=0, max=65535
+        ),
+    ] = None,
     partitions: Annotated[int, typer.Option(help="Partitions of each new table.", min=1, max=1024)] = 1,
 ) -> None:
     """Serve the DynamoDB API from one process and one directory."""
+    from stator.runtime.settings import default_admin_port  # noqa: PLC0415
+
     from ..standalone.__main__ import serve as serve_standalone  # noqa: PLC0415
     from ..standalone.settings import StandaloneSettings  # noqa: PLC0415
 
-    settings = StandaloneSettings(data=data, port=port, host=host, partitions=partitions)
+    if admin_port is None:
+        admin_port = default_admin_port(port)
+    settings = StandaloneSettings(data=data, port=port, host=host, admin_port=admin_port, partitions=partitions)
     raise typer.Exit(serve_standalone(settings))
 
 

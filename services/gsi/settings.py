@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from stator.model.errors import StartupError
+from stator.runtime.settings import API_PORT, default_admin_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +23,12 @@ class GsiSettings:
     s3_bucket: str
     s3_access_key: str
     s3_secret_key: str
+    host: str = "127.0.0.1"
+    admin_port: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read STATOR_NODE, _KAFKA, _DATA, _S3_*, and _LOG_PREFIX if it is set. Raises StartupError that names what is missing."""
+        """Read the STATOR_* variables that `GsiProcess` needs. Raises StartupError that names what is missing."""
 
         def needed(name: str) -> str:
             value = environment.get(name)
@@ -33,6 +36,9 @@ class GsiSettings:
                 raise StartupError(f"{name} is not set")
             return value
 
+        port = environment.get("STATOR_ADMIN_PORT", str(default_admin_port(API_PORT)))
+        if not (port.isascii() and port.isdecimal()):
+            raise StartupError(f"STATOR_ADMIN_PORT is {port!r}, which is not a port")
         return cls(
             node=needed("STATOR_NODE"),
             kafka=needed("STATOR_KAFKA"),
@@ -42,4 +48,6 @@ class GsiSettings:
             s3_bucket=needed("STATOR_S3_BUCKET"),
             s3_access_key=needed("STATOR_S3_ACCESS_KEY"),
             s3_secret_key=needed("STATOR_S3_SECRET_KEY"),
+            host=environment.get("STATOR_HOST", cls.host),
+            admin_port=int(port),
         )

@@ -10,10 +10,13 @@ from stator.adapters.view_memory import MemoryViews
 from stator.model.errors import StartupError
 from stator.model.positions import CATALOG_LOG, LogId, LogPosition
 from stator.model.tables import Table
+from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
+from stator.runtime.health import ARCHIVE_PROBE, answers
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
+from stator.runtime.vitals import Vitals
 
 from .agent import GroupSettings, SourceGroup
 from .assignment import IndexedSources
@@ -35,6 +38,8 @@ class GsiProcess:
         self._clock = SystemClock()
         self._ids = SystemIds()
         self._tasks = Tasks(on_failure)
+        self._vitals = Vitals(settings.node, "gsi")
+        self._admin = AdminPort(settings.host, settings.admin_port, self._vitals)
         s3 = S3Settings(
             endpoint=settings.s3_endpoint,
             bucket=settings.s3_bucket,
@@ -52,6 +57,9 @@ class GsiProcess:
     async def start(self) -> None:
         """Read the catalog, join the group. Raises StartupError when Kafka is not reachable."""
         settings, clock, tasks = self._settings, self._clock, self._tasks
+        health = self._vitals.health
+        self._admin.open()
+        health.starting = f"it connects to Kafka at {settings.kafka}"
         log = self._log = await KafkaLog.connect(settings.kafka, clock, prefix=settings.log_prefix)
         snapshots = Snapshots(self._archive, clock)
         replica = Replica(log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), snapshots.install_base)
@@ -76,6 +84,9 @@ class GsiProcess:
         catalog.watchers.append(self._catalog_changed)
         await group.start()
         tasks.spawn("faust", group.run())
+        health.needs("Kafka", lambda: answers(log.end(CATALOG_LOG)))
+        health.cares("the object store", lambda: answers(self._archive.list(ARCHIVE_PROBE)))
+        health.starting = None
         tasks.spawn("watchdog", Watchdog(self._sources, log, clock, group.nudge).run())
 
     async def stop(self) -> None:
@@ -83,6 +94,7 @@ class GsiProcess:
         if hasattr(self, "_group"):
             await self._group.stop()
         await self._tasks.close()
+        await self._admin.close()
         if hasattr(self, "_log"):
             await self._log.close()
         self._archive.close()

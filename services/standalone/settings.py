@@ -11,6 +11,8 @@ class StandaloneSettings:
     data: Path
     host: str = "127.0.0.1"
     port: int = 8000
+    admin_port: int = 0
+    """Health, metrics and status; 0 is off."""
     partitions: int = 1
     """Partitions of a new table."""
     segment_age_s: float = 10.0

@@ -21,11 +21,13 @@ from stator.model.positions import CATALOG_LOG, LogId
 from stator.model.tables import Table
 from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Get, Query, RestoreStatus, Stats, Steps
+from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.snapshots import Snapshots
+from stator.runtime.vitals import Vitals
 
 from ..archiver.archive_tables import ArchiverService
 from ..archiver.ship_segments import SegmentLimits
@@ -68,6 +70,8 @@ class Standalone:
         self._clock = SystemClock()
         self._ids = SystemIds()
         self._tasks = Tasks(on_failure)
+        self._vitals = Vitals(NODE, "standalone")
+        self._admin = AdminPort(settings.host, settings.admin_port, self._vitals)
         self._log = LmdbLog(settings.data)
         self._views = LmdbViews(settings.data / "views")
         self._scratch = LmdbViews(settings.data / "scratch")
@@ -138,11 +142,14 @@ class Standalone:
 
         router = Router(catalog, partitions, ask_control, ask_restore, tasks, clock.now_us)
         self.http = await start_server(Dispatch(router), self._settings.host, self._settings.port, clock=clock, ids=ids)
+        self._admin.open()
+        self._vitals.health.starting = None
 
     async def stop(self) -> None:
         """Answer what was asked, then give everything up in order."""
         if hasattr(self, "http"):
             await self.http.drain(DRAIN_S)
+        await self._admin.close()
         await self._tasks.close()
         await self._log.close()
         self._views.close()

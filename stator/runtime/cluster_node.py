@@ -18,13 +18,16 @@ from stator.model.positions import CATALOG_LOG, LogId
 from stator.ports.view import Views
 from stator.rules.commands import REQUESTS
 from stator.rules.placement import holders, preference
+from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
+from stator.runtime.health import ARCHIVE_PROBE, answers
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.membership import Membership
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.replica import Replica
 from stator.runtime.settings import ClusterSettings
 from stator.runtime.snapshots import Snapshots
+from stator.runtime.vitals import Vitals
 
 Failed = Callable[[str, BaseException], None]
 
@@ -46,6 +49,8 @@ class ClusterNode:
         self.clock = SystemClock()
         self.ids = SystemIds()
         self.tasks = Tasks(on_failure)
+        self.vitals = Vitals(settings.node, settings.members[settings.node])
+        self._admin = AdminPort(settings.host, settings.admin_port, self.vitals)
         self._closing: list[Callable[[], None]] = []
 
     @property
@@ -58,8 +63,10 @@ class ClusterNode:
 
         Raises StartupError when one of them cannot be had, LogError when Kafka stops to answer on the way.
         """
-        settings = self.settings
+        settings, health = self.settings, self.vitals.health
+        self._admin.open()
         if archive:
+            health.starting = f"it connects to the object store at {settings.s3_endpoint}"
             self.archive = MinioArchive(
                 S3Settings(
                     endpoint=settings.s3_endpoint,
@@ -72,9 +79,11 @@ class ClusterNode:
             self._closing.append(self.archive.close)
             await self.archive.open()
             self.snapshots = Snapshots(self.archive, self.clock)
+        health.starting = f"it connects to Kafka at {settings.kafka}"
         self.log = await KafkaLog.connect(settings.kafka, self.clock)
         await self.log.create([CATALOG_LOG])
         self.peers = await SocketPeers.listen(*settings.listen, settings.seeds, PeerMessages(REQUESTS))
+        health.starting = "it reads the catalog"
         replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
         self.tasks.spawn("catalog", replica.run())
         await replica.reached(await self.log.end(CATALOG_LOG))
@@ -83,6 +92,10 @@ class ClusterNode:
         self.placement = ClusterPlacement(self.membership, settings.members)
         self.partitions = PartitionClient(self.peers, self.placement)
         self.tasks.spawn("membership", self.membership.run())
+        health.needs("Kafka", lambda: answers(self.log.end(CATALOG_LOG)))
+        if archive:
+            health.cares("the object store", lambda: answers(self.archive.list(ARCHIVE_PROBE)))
+        health.starting = None
 
     def views(self, folder: str) -> Views:
         """A place for views in this process's data directory."""
@@ -107,6 +120,7 @@ class ClusterNode:
     async def close(self) -> None:
         """Give everything up."""
         await self.tasks.close()
+        await self._admin.close()
         if hasattr(self, "peers"):
             await self.peers.close()
         if hasattr(self, "log"):

@@ -8,6 +8,10 @@ from stator.model.errors import StartupError
 
 Address = tuple[str, int]
 
+API_PORT = 8000
+ADMIN_PORT_OFFSET = 2
+"""The admin port is the API's port and two: the one between is where people run dynamodb-admin."""
+
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -25,7 +29,9 @@ class ClusterSettings:
     s3_access_key: str
     s3_secret_key: str = field(repr=False)
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = API_PORT
+    admin_port: int = 0
+    """Health, metrics and status; 0 is off."""
     partitions: int = 4
     """Partitions of a new table."""
     segment_age_s: float = 10.0
@@ -34,6 +40,11 @@ class ClusterSettings:
     def members(self) -> dict[str, str]:
         """Node name to role: `leader-1` is a leader."""
         return {name: name.rpartition("-")[0] for name in self.seeds}
+
+
+def default_admin_port(port: int) -> int:
+    """The admin port of a server whose API port is `port`; 0 (off) for one that takes any free port."""
+    return port + ADMIN_PORT_OFFSET if 0 < port <= 65_535 - ADMIN_PORT_OFFSET else 0
 
 
 def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
@@ -66,6 +77,7 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         return {node.strip(): _address(name, address) for node, _, address in pairs}
 
     node = text("STATOR_NODE")
+    port = whole("STATOR_PORT", str(API_PORT), 0, 65_535)
     members = seeds("STATOR_SEEDS")
     if node not in members:
         raise StartupError(f"STATOR_NODE is {node!r}, which STATOR_SEEDS does not list")
@@ -80,7 +92,8 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         s3_access_key=text("STATOR_S3_ACCESS_KEY"),
         s3_secret_key=text("STATOR_S3_SECRET_KEY"),
         host=text("STATOR_HOST", "127.0.0.1"),
-        port=whole("STATOR_PORT", "8000", 0, 65_535),
+        port=port,
+        admin_port=whole("STATOR_ADMIN_PORT", str(default_admin_port(port)), 0, 65_535),
         partitions=whole("STATOR_PARTITIONS", "4", 1, 1024),
         segment_age_s=seconds("STATOR_SEGMENT_AGE_S", "10"),
     )
