@@ -14,6 +14,7 @@ from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.health import ARCHIVE_PROBE, answers
 from stator.runtime.lifecycle import Tasks
+from stator.runtime.patience import ATTEMPT_S, wait_for
 from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
 from stator.runtime.vitals import Vitals
@@ -51,21 +52,22 @@ class GsiProcess:
             self._scratch.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StartupError(f"directory {settings.data} cannot be used: {error.strerror}") from error
-        self._archive = MinioArchive(s3, self._clock)
+        self._archive = MinioArchive(s3)
         self._assigned: set[LogId] = set()
 
     async def start(self) -> None:
-        """Read the catalog, join the group. Raises StartupError when Kafka is not reachable."""
+        """Read the catalog, join the group; waits for Kafka, and for somebody to make the catalog."""
         settings, clock, tasks = self._settings, self._clock, self._tasks
         health = self._vitals.health
         self._admin.open()
         health.starting = f"it connects to Kafka at {settings.kafka}"
-        log = self._log = await KafkaLog.connect(settings.kafka, clock, prefix=settings.log_prefix)
+        log = self._log = await wait_for(clock, "kafka", settings.kafka, self._connect)
+        end = await wait_for(clock, "kafka", settings.kafka, lambda: log.end(CATALOG_LOG))
         snapshots = Snapshots(self._archive, clock)
         replica = Replica(log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), snapshots.install_base)
         catalog = Catalog(replica)
         tasks.spawn("catalog", replica.run())
-        await replica.reached(await log.end(CATALOG_LOG))
+        await replica.reached(end)
 
         group_settings = GroupSettings(bootstrap=settings.kafka, prefix=settings.log_prefix, scratch=self._scratch)
         group = self._group = SourceGroup(group_settings, clock, self._on_assigned)
@@ -88,6 +90,11 @@ class GsiProcess:
         health.cares("the object store", lambda: answers(self._archive.list(ARCHIVE_PROBE)))
         health.starting = None
         tasks.spawn("watchdog", Watchdog(self._sources, log, clock, group.nudge).run())
+
+    async def _connect(self) -> KafkaLog:
+        return await KafkaLog.connect(
+            self._settings.kafka, self._clock, prefix=self._settings.log_prefix, timeout_s=ATTEMPT_S
+        )
 
     async def stop(self) -> None:
         """Leave the group, then give everything up."""

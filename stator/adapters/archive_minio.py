@@ -18,14 +18,13 @@ from minio.error import MinioException, S3Error
 
 from stator.model.errors import StartupError
 from stator.ports.archive import ObjectNotFoundError
-from stator.ports.clock import Clock
 
 Result = TypeVar("Result")
 
 _PART_BYTES = 64 * 1024 * 1024
 """Objects up to this size go in one request; ours are smaller, except a segment that holds one huge message."""
 
-_OPEN_RETRY_S = 0.25
+_REFUSALS = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,20 +38,17 @@ class S3Settings:
     region: str = "us-east-1"
     threads: int = 4
     timeout_s: float = 10.0
-    open_timeout_s: float = 10.0
-    """How long `open` tries: a store that was started a moment ago refuses connections, then answers 503."""
 
 
 class MinioArchive:
     """Objects in one bucket. Call `open` before anything else."""
 
-    def __init__(self, settings: S3Settings, clock: Clock) -> None:
+    def __init__(self, settings: S3Settings) -> None:
         """Raises StartupError when the endpoint is not a URL; connects to nothing yet."""
         url = urlsplit(settings.endpoint)
         if url.scheme not in {"http", "https"} or not url.netloc:
             raise StartupError(f"object store endpoint {settings.endpoint!r} is not a http:// or https:// URL")
         self._settings = settings
-        self._clock = clock
         self._threads = ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="archive")
         # No retries below ours: the SDK's own would hide an outage for minutes.
         self._http = urllib3.PoolManager(
@@ -70,15 +66,15 @@ class MinioArchive:
         )
 
     async def open(self) -> None:
-        """Make the bucket if it is missing. Raises StartupError when the store stays away, or refuses us."""
-        deadline = self._clock.monotonic() + self._settings.open_timeout_s
-        while True:
-            try:
-                return await self._run(self._make_bucket)
-            except OSError as error:
-                if self._clock.monotonic() >= deadline:
-                    raise StartupError(f"object store not reachable at {self._settings.endpoint}: {error}") from error
-                await self._clock.sleep(_OPEN_RETRY_S)
+        """Make the bucket if it is missing.
+
+        Raises StartupError when the store refuses us, OSError when it does not answer: one that was started a moment ago
+        refuses connections, then answers 503.
+        """
+        try:
+            await self._run(self._make_bucket)
+        except PermissionError as error:
+            raise StartupError(f"object store at {self._settings.endpoint} refuses the keys given: {error}") from error
 
     async def put(self, name: str, data: bytes) -> None:
         """See ports/archive.py."""
@@ -107,7 +103,8 @@ class MinioArchive:
         except S3Error as error:
             if error.code == "NoSuchKey":
                 raise ObjectNotFoundError(error.object_name) from error
-            raise OSError(f"{error.code}: {error.message}") from error
+            refused = error.response.status in _REFUSALS
+            raise (PermissionError if refused else OSError)(f"{error.code}: {error.message}") from error
         except (MinioException, urllib3.exceptions.HTTPError) as error:
             raise OSError(str(error)) from error
 

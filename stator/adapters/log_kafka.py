@@ -60,7 +60,7 @@ class KafkaLog:
 
         `client` adds librdkafka settings to every client (security.protocol and the like).
         A log that is silent is looked for every `look_s`; its readers fail when it is missing twice running.
-        Raises StartupError when no broker answers within `timeout_s`.
+        Raises LogError when no broker answers within `timeout_s`.
         """
         loop = asyncio.get_running_loop()
         settings = {**(client or {}), "bootstrap.servers": bootstrap}

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from confluent_kafka.cimpl import NewTopic
 
 from stator.adapters.log_kafka_settings import ADMIN, CONNECTION, Settings, topic_settings
-from stator.model.errors import LogError, StartupError
+from stator.model.errors import LogError
 from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.ports.clock import Clock
 
@@ -52,11 +52,11 @@ class KafkaTopics:
         return log_topic(log_id, self._prefix)
 
     async def reach(self, timeout_s: float) -> None:
-        """Return when a broker answers; StartupError when none does in time."""
+        """Return when a broker answers; LogError when none does in time."""
         try:
             await self._topic_names(timeout_s)
         except KafkaException as error:
-            raise StartupError(f"Kafka is not reachable at {self._bootstrap} ({error.args[0].str()})") from error
+            raise LogError(f"Kafka is not reachable at {self._bootstrap} ({error.args[0].str()})") from error
 
     async def create(self, log_ids: Sequence[LogId]) -> None:
         """Make the topics that are missing and wait until the broker that leads each one knows that it does."""

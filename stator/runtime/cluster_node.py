@@ -4,6 +4,7 @@ With the services' wirings the only place that names concrete adapters. A servic
 has everything torn down in order when it ends.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from stator.adapters.archive_minio import MinioArchive, S3Settings
@@ -14,7 +15,7 @@ from stator.adapters.peers_socket import SocketPeers
 from stator.adapters.view_lmdb import LmdbViews
 from stator.adapters.view_memory import MemoryViews
 from stator.codec.peer_messages import PeerMessages
-from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.ports.view import Views
 from stator.rules.commands import REQUESTS
 from stator.rules.placement import holders, preference
@@ -24,6 +25,7 @@ from stator.runtime.health import ARCHIVE_PROBE, answers
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.membership import Membership
 from stator.runtime.partition_client import PartitionClient
+from stator.runtime.patience import ATTEMPT_S, wait_for
 from stator.runtime.replica import Replica
 from stator.runtime.settings import ClusterSettings
 from stator.runtime.snapshots import Snapshots
@@ -61,7 +63,7 @@ class ClusterNode:
     async def join(self, *, archive: bool, leads: Callable[[], dict[int, int]] = dict) -> None:
         """Connect to Kafka, the peers and (if wanted) the object store, and read the catalog.
 
-        Raises StartupError when one of them cannot be had, LogError when Kafka stops to answer on the way.
+        Waits for a server that does not answer; raises StartupError when an operator must change something.
         """
         settings, health = self.settings, self.vitals.health
         self._admin.open()
@@ -73,20 +75,19 @@ class ClusterNode:
                     bucket=settings.s3_bucket,
                     access_key=settings.s3_access_key,
                     secret_key=settings.s3_secret_key,
-                ),
-                self.clock,
+                )
             )
             self._closing.append(self.archive.close)
-            await self.archive.open()
+            await wait_for(self.clock, "object store", settings.s3_endpoint, self.archive.open)
             self.snapshots = Snapshots(self.archive, self.clock)
         health.starting = f"it connects to Kafka at {settings.kafka}"
-        self.log = await KafkaLog.connect(settings.kafka, self.clock)
-        await self.log.create([CATALOG_LOG])
+        self.log = await wait_for(self.clock, "kafka", settings.kafka, self._connect)
+        end = await wait_for(self.clock, "kafka", settings.kafka, self._catalog_end)
         self.peers = await SocketPeers.listen(*settings.listen, settings.seeds, PeerMessages(REQUESTS))
         health.starting = "it reads the catalog"
         replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
         self.tasks.spawn("catalog", replica.run())
-        await replica.reached(await self.log.end(CATALOG_LOG))
+        await replica.reached(end)
         self.catalog = Catalog(replica)
         self.membership = Membership(self.name, settings.members, self.peers, self.clock, self.ids.bits64() >> 1, leads)
         self.placement = ClusterPlacement(self.membership, settings.members)
@@ -96,6 +97,15 @@ class ClusterNode:
         if archive:
             health.cares("the object store", lambda: answers(self.archive.list(ARCHIVE_PROBE)))
         health.starting = None
+
+    async def _connect(self) -> KafkaLog:
+        return await KafkaLog.connect(self.settings.kafka, self.clock, timeout_s=ATTEMPT_S)
+
+    async def _catalog_end(self) -> Offset:
+        """Where the catalog's log ends, made if missing. LogError or TimeoutError also while too few brokers are there for it."""
+        async with asyncio.timeout(ATTEMPT_S):
+            await self.log.create([CATALOG_LOG])
+            return await self.log.end(CATALOG_LOG)
 
     def views(self, folder: str) -> Views:
         """A place for views in this process's data directory."""

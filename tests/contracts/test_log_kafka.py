@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 
 from stator.adapters.clock_system import SystemClock
 from stator.adapters.log_kafka import KafkaLog
-from stator.model.errors import LogError, StartupError
+from stator.model.errors import LogError
 from stator.model.positions import LogId, Offset
 from stator.ports.log import Log
 from tests.contracts.log_contract import LogContract, appended, offsets_of, read_exactly
@@ -87,7 +87,7 @@ class TestKafkaLog(LogContract):
 
 def test_nobody_listens_is_one_line_within_the_time_given() -> None:
     async def main() -> None:
-        with pytest.raises(StartupError, match=r"^Kafka is not reachable at 127\.0\.0\.1:1 \([^\n]*\)$"):
+        with pytest.raises(LogError, match=r"^Kafka is not reachable at 127\.0\.0\.1:1 \([^\n]*\)$"):
             async with asyncio.timeout(5), connected("127.0.0.1:1", timeout_s=0.5):
                 pass
 

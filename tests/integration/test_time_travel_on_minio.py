@@ -28,9 +28,8 @@ def test_a_log_that_lives_in_the_object_store_alone_can_be_had_as_of_any_instant
             bucket="time-travel",
             access_key=minio_server.access_key,
             secret_key=minio_server.secret_key,
-            open_timeout_s=30.0,
         )
-        archive = MinioArchive(settings, clock)
+        archive = MinioArchive(settings)
         await archive.open()
         history = RandomLog(LOG, random.Random(5))
         history.grow(120)
