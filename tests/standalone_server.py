@@ -1,11 +1,9 @@
-"""A standalone server as users start it: its own process, by the `stator` command, on a free port and a directory."""
+"""A standalone server for our own tests: the same that users get, and what only we need besides."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,66 +12,25 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from stator.testing import StatorServer
+
 STATOR = Path(sys.executable).with_name("stator")
 START_S = 15.0  # under 1 s on an idle machine; the tests' machine is not idle
-STOP_S = 15.0
 
 
-class StandaloneServer:
-    """One server that a test may kill and start again; the port stays the same."""
-
-    def __init__(self, directory: Path, *flags: str) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self._flags = flags
-        self._process: subprocess.Popen[str] | None = None
+class StandaloneServer(StatorServer):
+    """With the words that clusters of tests have too."""
 
     @property
-    def process(self) -> subprocess.Popen[str]:
-        assert self._process is not None
-        return self._process
-
-    def start(self) -> float:
-        """Start and wait until it answers; seconds from the start of the process to its first answer."""
-        started_at = time.monotonic()
-        self._process = start_stator(self.directory, self.port, *self._flags)
-        while not answers(self.port):
-            assert self._process.poll() is None, f"it ended with {self._process.returncode}: {self.output()}"
-            assert time.monotonic() < started_at + START_S, "no answer"
-            time.sleep(0.005)
-        return time.monotonic() - started_at
-
-    def kill(self) -> None:
-        """SIGKILL; returns once the process is gone."""
-        self.process.kill()
-        self.output()
-
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        self.output()
-        return self.process.returncode
-
-    def output(self) -> str:
-        """What the ended process wrote to standard error."""
-        return self.process.communicate(timeout=STOP_S)[1]
-
-    def close(self) -> None:
-        """Leave no process behind."""
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
+    def endpoint(self) -> str:
+        return self.endpoint_url
 
 
 @contextmanager
 def standalone(directory: Path, *flags: str) -> Iterator[StandaloneServer]:
     """A started server for the time of a `with`."""
-    server = StandaloneServer(directory, *flags)
-    try:
-        server.start()
+    with StandaloneServer(directory, *flags) as server:
         yield server
-    finally:
-        server.close()
 
 
 def start_stator(directory: Path, port: int, *flags: str) -> subprocess.Popen[str]:
@@ -85,16 +42,6 @@ def start_stator(directory: Path, port: int, *flags: str) -> subprocess.Popen[st
         text=True,
         env={name: value for name, value in os.environ.items() if not name.startswith("STATOR_")},
     )
-
-
-def answers(port: int) -> bool:
-    """Whether `GET /` is answered with 200."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            return connection.recv(64).startswith(b"HTTP/1.1 200")
-    except OSError:
-        return False
 
 
 def free_port() -> int:

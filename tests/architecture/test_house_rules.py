@@ -1,6 +1,7 @@
 """Rules about modules that neither ruff nor import-linter can say."""
 
 import re
+import tomllib
 
 from botocore.loaders import Loader
 
@@ -32,9 +33,14 @@ def test_no_relative_import_climbs_out_of_services() -> None:
 
 
 def test_no_module_is_dead() -> None:
-    """A module lives when something that is not its own test imports it; the simulator keeps in-memory twins alive."""
+    """A module lives when something that is not its own test imports it, or the package names it as an entrance.
+
+    The simulator keeps in-memory twins alive.
+    """
     importers = python_files("stator", "services", "tools", "bench", "tests/simulation", "tests/contracts")
     imported = {name for path in importers for name, _ in imports(path)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    imported |= {entrance for group in project["entry-points"].values() for entrance in group.values()}
     dead = [
         shown(path)
         for path in python_files("stator", "services")
