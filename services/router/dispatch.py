@@ -6,6 +6,7 @@ from typing import Any
 
 from stator.model.errors import UnknownOperationError
 
+from .accounts import Accounts
 from .error_bodies import error_response
 from .http_messages import Request, Response
 from .operations.create_table import create_table
@@ -45,16 +46,22 @@ _TARGET = "DynamoDB_20120810."
 class Dispatch:
     """The server's handler."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, accounts: Accounts) -> None:
         self._router = router
+        self._accounts = accounts
 
     def __call__(self, request: Request) -> "Response | asyncio.Future[Response]":
         """Answer one request, or promise to."""
+        prefix, _, name = request.target.partition(".")
+        operation = OPERATIONS.get(name) if prefix + "." == _TARGET else None
+        if operation is None:
+            return error_response(UnknownOperationError())
+        began_at = self._accounts.now()
+        members: dict[str, Any] = {}
         try:
-            prefix, _, name = request.target.partition(".")
-            operation = OPERATIONS.get(name) if prefix + "." == _TARGET else None
-            if operation is None:
-                return error_response(UnknownOperationError())
-            return operation(validate(name, request.body), self._router)
+            members = validate(name, request.body)
+            answer = operation(members, self._router)
         except Exception as error:  # noqa: BLE001 - a DomainError, or a bug of ours that must not cost the connection
-            return error_response(error)
+            answer = error_response(error)
+        self._accounts.settle(name, members, began_at, answer)
+        return answer

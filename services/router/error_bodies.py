@@ -56,9 +56,10 @@ def error_response(error: BaseException) -> Response:
     Anything but a `DomainError` is our own bug: logged here, and told to the client as a 500 without details.
     """
     if isinstance(error, DomainError):
-        return Response(error.http_status, error_body(error.aws_type, error.message, error.extra_fields()))
+        body = error_body(error.aws_type, error.message, error.extra_fields())
+        return Response(error.http_status, body, error=error.aws_type)
     _log.error("request_failed", exc_info=error)
-    return Response(500, error_body("InternalServerError", "Internal server error"))
+    return Response(500, error_body("InternalServerError", "Internal server error"), error="InternalServerError")
 
 
 def _spliced(value: Any) -> Any:

@@ -28,13 +28,30 @@ class Request(msgspec.Struct, frozen=True):
     request_id: str
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What an answer cost a table, or an index of it (`index`, else empty): for the meters, not for the client."""
+
+    table: str
+    index: str = ""
+    read_units: float = 0.0
+    write_units: float = 0.0
+    items: int = 0
+    records: int = 0
+    """Change records, of GetRecords."""
+
+
 class Response(msgspec.Struct, frozen=True):
-    """One answer. `headers` are added to the standing ones; the body may be handed over in pieces to spare a copy."""
+    """One answer. `headers` are added to the standing ones; the body may be handed over in pieces to spare a copy.
+
+    `error` is AWS's name of the error that it tells.
+    """
 
     status: int
     body: bytes | list[bytes] = b""
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "application/x-amz-json-1.0"
+    usage: tuple[Usage, ...] = ()
+    error: str = ""
 
 
 Handler = Callable[[Request], Response | asyncio.Future[Response]]

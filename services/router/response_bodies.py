@@ -5,18 +5,21 @@ import msgspec
 from stator.rules.capacity import read_units, write_units
 from stator.rules.commands import Outcome
 
-from .http_messages import Response
+from .http_messages import Response, Usage
 
 
-def spliced(*members: tuple[str, bytes | None]) -> Response:
+def spliced(*members: tuple[str, bytes | None], usage: tuple[Usage, ...] = ()) -> Response:
     """A 200 answer with these members, each already JSON; those that are None are left out."""
-    return Response(200, b"{" + b",".join(b'"%b":%b' % (name.encode(), json) for name, json in members if json) + b"}")
+    body = b"{" + b",".join(b'"%b":%b' % (name.encode(), json) for name, json in members if json) + b"}"
+    return Response(200, body, usage=usage)
 
 
 def written(table: str, capacity: str | None, outcome: Outcome) -> Response:
     """The answer to a write: what ReturnValues and ReturnConsumedCapacity (`capacity`) asked for."""
-    consumed = _consumed(capacity, table, None, write_units(outcome.bytes_written))
-    return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", consumed))
+    units = write_units(outcome.bytes_written)
+    consumed = _consumed(capacity, table, None, units)
+    usage = Usage(table, write_units=units)
+    return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", consumed), usage=(usage,))
 
 
 def array(images: list[bytes]) -> bytes:

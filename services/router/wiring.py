@@ -8,6 +8,7 @@ from stator.rules.commands import Control, ControlAnswer, RestoreStatus, Steps
 from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
 
+from .accounts import Accounts
 from .dispatch import Dispatch
 from .routing import Router
 from .server import HttpServer, start_server
@@ -38,7 +39,9 @@ class RouterProcess:
             node.tasks,
             node.clock.now_us,
         )
-        self.http = await start_server(Dispatch(router), settings.host, settings.port, clock=node.clock, ids=node.ids)
+        accounts = Accounts(node.vitals.meters, node.catalog, node.clock.monotonic)
+        dispatch = Dispatch(router, accounts)
+        self.http = await start_server(dispatch, settings.host, settings.port, clock=node.clock, ids=node.ids)
 
     async def stop(self) -> None:
         """Answer what was asked, then leave."""

@@ -38,6 +38,7 @@ from ..leader.server import LeaderService
 from ..materializer.server import MaterializerService
 from ..materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
 from ..restore.restore_tables import TableRestore
+from ..router.accounts import Accounts
 from ..router.dispatch import Dispatch
 from ..router.routing import Router
 from ..router.server import HttpServer, start_server
@@ -141,7 +142,9 @@ class Standalone:
             return peers.call(NODE, "restore_status", message, DRAIN_S)
 
         router = Router(catalog, partitions, ask_control, ask_restore, tasks, clock.now_us)
-        self.http = await start_server(Dispatch(router), self._settings.host, self._settings.port, clock=clock, ids=ids)
+        accounts = Accounts(self._vitals.meters, catalog, clock.monotonic)
+        dispatch = Dispatch(router, accounts)
+        self.http = await start_server(dispatch, self._settings.host, self._settings.port, clock=clock, ids=ids)
         self._admin.open()
         self._vitals.health.starting = None
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from stator.runtime.health import Health
+from stator.runtime.meters import Meters
 
 Status = Callable[[], Awaitable[Any]]
 """What `/status` answers: anything msgspec can encode."""
@@ -16,6 +17,7 @@ class Vitals:
         self.node = node
         self.role = role
         self.health = Health()
+        self.meters = Meters()
         self.status: Status = self._verdict
 
     async def _verdict(self) -> Any:

@@ -11,6 +11,7 @@ from stator.model.errors import ValidationError
 from stator.model.item import Item, decode_image, encode_image
 from stator.model.key_order import token
 from stator.model.tables import Index, KeySchema, Table, partition_for
+from stator.rules.capacity import read_units
 from stator.rules.commands import Page, Query
 from stator.rules.index_reads import check_carried
 from stator.rules.key_checks import check_scalar_keys, check_sort_values
@@ -18,7 +19,7 @@ from stator.rules.key_spans import span_of
 from stator.rules.start_keys import behind
 
 from ..expression_parameters import ExpressionParameters
-from ..http_messages import Response
+from ..http_messages import Response, Usage
 from ..response_bodies import array, consumed_read, spliced
 from ..routing import Router
 
@@ -72,6 +73,14 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
             (
                 "ConsumedCapacity",
                 consumed_read(capacity, table.name, request.get("IndexName"), page.bytes_read, strong=strong),
+            ),
+            usage=(
+                Usage(
+                    table.name,
+                    request.get("IndexName", ""),
+                    read_units(page.bytes_read, strong=strong),
+                    items=page.count,
+                ),
             ),
         )
 
