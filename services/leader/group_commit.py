@@ -7,7 +7,7 @@ report names the very next offset, or once our own reader has accepted it. Nothi
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from stator.ports.log import Log
 from stator.rules.acceptance import chain_after
 
 BATCH_BYTES_MAX = 1024 * 1024
-"""Images in one batch, before it is closed and the next one opened. A single larger write is a batch of its own."""
+"""Images in one batch, before it is closed and the next one opened. A single larger request is a batch of its own."""
 
 IN_FLIGHT_MAX = 1
 """Batches appended and not yet confirmed. Measured on three brokers: more of them only makes batches smaller, since a broker
@@ -91,12 +91,12 @@ class GroupCommit:
                 return batch
         return self._new_batch()
 
-    def add(self, effect: Effect, waiting: Waiting) -> Seq:
-        """Put a decided write into the open batch; the record that will carry it."""
-        image_bytes = len(effect.old or b"") + len(effect.new or b"")
+    def add(self, effects: Sequence[Effect], waiting: Waiting) -> Seq:
+        """Put what one request changes into the open batch, all of it; the record that will carry it."""
+        image_bytes = sum(len(effect.old or b"") + len(effect.new or b"") for effect in effects)
         batch = self.open_batch(image_bytes)
-        batch.effects.append(effect)
-        batch.timestamp_us = effect.timestamp_us
+        batch.effects.extend(effects)
+        batch.timestamp_us = effects[-1].timestamp_us
         batch.image_bytes += image_bytes
         batch.waiting.append(waiting)
         return batch.seq

@@ -50,11 +50,9 @@ class LeaderService:
     def serve(self, peers: Peers) -> None:
         """Answer the leader's methods."""
         peers.serve("write", self._write)
-        peers.serve("get", lambda request: self.partition(LogId(request.log_id)).submit(request))
-        peers.serve("query", lambda request: self.partition(LogId(request.log_id)).submit(request))
-        peers.serve("close", lambda request: self.partition(LogId(request.log_id)).submit(request))
+        for method in ("write_many", "get", "get_many", "query", "close", "define"):
+            peers.serve(method, lambda request: self.partition(LogId(request.log_id)).submit(request))
         peers.serve("lead", self._lead)
-        peers.serve("define", lambda request: self.partition(LogId(request.log_id)).submit(request))
         peers.serve("stats", self.stats)
 
     def partition(self, log_id: LogId) -> Leadership:

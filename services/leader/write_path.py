@@ -10,24 +10,39 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from stator.codec.catalog_entries import revision_of
 from stator.codec.log_records import BASE, DEFINE, encode_define, fingerprint
 from stator.model.errors import DamagedDataError, DomainError
 from stator.model.positions import Offset, Seq, TimestampUs
 from stator.model.records import Effect, Kind
+from stator.ports.log import MESSAGE_BYTES_MAX
 from stator.ports.view import StoredItem
-from stator.rules.commands import Close, Closed, Command, Define, Defined, Get, Got, Outcome, Query
+from stator.rules.commands import (
+    Close,
+    Closed,
+    Command,
+    Define,
+    Defined,
+    Get,
+    GetMany,
+    Got,
+    Outcome,
+    Outcomes,
+    Query,
+    WriteMany,
+)
 from stator.rules.decide import decide
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.reads import query_page
+from stator.runtime.reads import images_of, read_page
 from stator.runtime.replica import Replica
 
 from .group_commit import GroupCommit, Waiting
 from .unmaterialized import Unmaterialized
 
-Request = Command | Get | Query | Close | Define
+Request = Command | WriteMany | Get | GetMany | Query | Close | Define
+
+RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // 2
+"""Images that one request may put into a record: whatever else that holds, the log must be able to take it."""
 
 
 class WritePath:
@@ -60,6 +75,8 @@ class WritePath:
         match request:
             case Get():
                 self._read(Waiting(request, future, partial(self._get, request.key)))
+            case GetMany():
+                self._read(Waiting(request, future, partial(self._get_many, request.keys)))
             case Query():
                 self._read(Waiting(request, future, partial(self._query, request)))
             case Close():
@@ -67,29 +84,58 @@ class WritePath:
                 self._group.special(Kind.BARRIER, 0, b"", barrier)
             case Define():
                 self._define(Waiting(request, future, self._defined), request)
+            case WriteMany():
+                self._write_many(request, future)
             case _:
                 self._write(request, future)
 
     def _write(self, command: Command, future: "asyncio.Future[Any]") -> None:
+        effect, seq, answer = self._decide(command)
+        waiting = Waiting(command, future, partial(_answer, answer))
+        self._log([] if effect is None else [effect], seq, waiting)
+
+    def _write_many(self, request: WriteMany, future: "asyncio.Future[Any]") -> None:
+        effects: list[Effect] = []
+        outcomes: list[Outcome] = []
+        newest: Seq | None = None
+        left = RECORD_BYTES_MAX
+        for command in request.commands:
+            effect, seq, answer = self._decide(command)
+            assert isinstance(answer, Outcome), "without a condition nothing is refused"
+            if effect is not None:
+                left -= len(effect.old or b"") + len(effect.new or b"")
+                if left < 0 and effects:
+                    break
+                effects.append(effect)
+            newest = seq if newest is None or (seq is not None and seq > newest) else newest
+            outcomes.append(answer)
+        self._log(effects, newest, Waiting(request, future, partial(_answer, Outcomes(outcomes))))
+
+    def _decide(self, command: Command) -> tuple[Effect | None, Seq | None, Outcome | DomainError]:
+        """What the command changes, the record not yet in the view on which that rests, and the answer."""
         seq, stored = self._unmaterialized.newest(command.key)
         old, version_us = (None, 0) if stored is None else (stored.image, stored.timestamp_us)
         new, changed, answer = decide(command, old, version_us)
-        if changed:
-            timestamp_us = self._timestamp()
-            assert isinstance(answer, Outcome)
-            outcome = Outcome(answer.attributes, answer.bytes_written, timestamp_us)
-            waiting = Waiting(command, future, partial(_answer, outcome))
-            carrier = self._group.add(Effect(command.key, old, new, timestamp_us), waiting)
-            state = None if new is None else StoredItem(timestamp_us, new)
-            self._unmaterialized.add(command.key, carrier, state)
-            return
-        waiting = Waiting(command, future, partial(_answer, answer))
-        if not self._exclusive:
+        if not changed:
+            return None, seq, answer
+        assert isinstance(answer, Outcome)
+        timestamp_us = self._timestamp()
+        outcome = Outcome(answer.attributes, answer.bytes_written, timestamp_us)
+        return Effect(command.key, old, new, timestamp_us), seq, outcome
+
+    def _log(self, effects: list[Effect], seq: Seq | None, waiting: Waiting) -> None:
+        """Have the effects carried to the log; without any, answer when the record `seq`, which the answer shows, is confirmed."""
+        if effects:
+            carrier = self._group.add(effects, waiting)
+            for effect in effects:
+                state = None if effect.new is None else StoredItem(effect.timestamp_us, effect.new)
+                self._unmaterialized.add(effect.key, carrier, state)
+        elif not self._exclusive:
             self._group.join(waiting)
         elif seq is not None and seq > self._group.confirmed_seq:
             self._group.follow(seq, waiting)
         else:
-            waiting.finish(future)
+            waiting.finish(waiting.future)
 
     def _read(self, waiting: Waiting) -> None:
         if self._exclusive:
@@ -101,10 +147,14 @@ class WritePath:
         stored = self._unmaterialized.confirmed(key, self._group.confirmed_seq)
         future.set_result(Got(None if stored is None else stored.image))
 
+    def _get_many(self, keys: list[bytes], future: "asyncio.Future[Any]") -> None:
+        confirmed = self._group.confirmed_seq
+        future.set_result(images_of(keys, lambda key: self._unmaterialized.confirmed(key, confirmed)))
+
     def _query(self, query: Query, future: "asyncio.Future[Any]") -> None:
         confirmed = Offset(self._group.confirmed_offset + 1)
         if self._replica.position.next_offset >= confirmed:
-            _run(partial(query_page, self._view, query), future)
+            read_page(self._view, query, future)
         else:
             self._tasks.spawn("query", self._query_later(query, confirmed, future))
 
@@ -114,9 +164,8 @@ class WritePath:
         except DomainError as error:
             if not future.done():
                 future.set_exception(error)
-            return
-        if not future.done():
-            _run(partial(query_page, self._view, query), future)
+        else:
+            read_page(self._view, query, future)
 
     def _define(self, waiting: Waiting, wanted: Define) -> None:
         """Definitions may come late, twice, and from processes that know of no later one: only a greater revision is appended."""
@@ -152,15 +201,8 @@ class WritePath:
             future.set_result(Closed(offset=position.next_offset, timestamp_us=position.closed_us))
 
 
-def _answer(answer: Outcome | DomainError, future: "asyncio.Future[Any]") -> None:
+def _answer(answer: Outcome | Outcomes | DomainError, future: "asyncio.Future[Any]") -> None:
     if isinstance(answer, DomainError):
         future.set_exception(answer)
     else:
         future.set_result(answer)
-
-
-def _run(work: Callable[[], msgspec.Struct], future: "asyncio.Future[Any]") -> None:
-    try:
-        future.set_result(work())
-    except DomainError as error:
-        future.set_exception(error)

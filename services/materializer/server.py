@@ -10,9 +10,9 @@ from stator.model.positions import LogId
 from stator.ports.log import Log
 from stator.ports.peers import Peers
 from stator.ports.view import Views
-from stator.rules.commands import Get, Got, Page, Query, Size, Stats
+from stator.rules.commands import Get, GetMany, Got, GotMany, Page, Query, Size, Stats
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.reads import query_page, size_of
+from stator.runtime.reads import images_of, read_page, size_of
 from stator.runtime.replica import InstallBase, Replica
 
 
@@ -30,6 +30,7 @@ class MaterializerService:
     def serve(self, peers: Peers) -> None:
         """Answer the readers' methods."""
         peers.serve("read_get", self.get)
+        peers.serve("read_get_many", self.get_many)
         peers.serve("read_query", self.query)
         peers.serve("read_stats", self.stats)
 
@@ -59,9 +60,15 @@ class MaterializerService:
         stored = self._replica(request.log_id).view.get(request.key)
         return Got(None if stored is None else stored.image)
 
-    def query(self, request: Query) -> Page:
+    def get_many(self, request: GetMany) -> GotMany:
+        """Several items as the view has them."""
+        return images_of(request.keys, self._replica(request.log_id).view.get)
+
+    def query(self, request: Query) -> "asyncio.Future[Page]":
         """One page as the view has it."""
-        return query_page(self._replica(request.log_id).view, request)
+        page: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
+        read_page(self._replica(request.log_id).view, request, page)
+        return page
 
     def stats(self, request: Stats) -> Size:
         """How much the view holds."""

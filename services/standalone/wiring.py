@@ -20,7 +20,7 @@ from stator.adapters.view_lmdb import LmdbViews
 from stator.model.positions import CATALOG_LOG, LogId
 from stator.model.tables import Table
 from stator.ports.log import Log
-from stator.rules.commands import Control, ControlAnswer, Get, Query, RestoreStatus, Stats, Steps
+from stator.rules.commands import Control, ControlAnswer, Get, GetMany, Query, RestoreStatus, Stats, Steps
 from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
@@ -94,6 +94,7 @@ class Standalone:
         await catalog_partition.claim()
         held_here = _HeldHere(leaders, indexes, log, catalog, tasks)
         peers.serve("read_get", held_here.get)
+        peers.serve("read_get_many", held_here.get)
         peers.serve("read_query", held_here.query)
         peers.serve("read_stats", held_here.stats)
 
@@ -176,7 +177,7 @@ class _HeldHere:
             self._changed(None, held.table)
         catalog.watchers.append(self._changed)
 
-    def get(self, request: Get) -> "asyncio.Future[object]":
+    def get(self, request: Get | GetMany) -> "asyncio.Future[object]":
         return self._leaders.partition(LogId(request.log_id)).submit(request)
 
     def query(self, request: Query) -> object:
@@ -200,7 +201,8 @@ class _HeldHere:
         replica = self._indexes.hold(log_id)
         await replica.reached(await self._log.end(log_id))
         self._caught_up.add(log_id)
-        return answer(request)
+        result = answer(request)
+        return await result if isinstance(result, asyncio.Future) else result
 
     def _changed(self, before: Table | None, after: Table | None) -> None:
         gone = set(() if before is None else before.logs) - set(() if after is None else after.logs)

@@ -10,6 +10,9 @@ import msgspec
 
 ReturnValues = Literal["NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"]
 
+PAGE_BYTES_MAX = 1024 * 1024
+"""Bytes of items that a query or scan examines for one page. Source: AWS developer guide, "Query", "Scan"."""
+
 
 class Expression(msgspec.Struct, frozen=True, array_like=True):
     """An expression's text with what its placeholders stand for. Parsed expressions are cached by text."""
@@ -86,6 +89,19 @@ class Write(msgspec.Struct, frozen=True, array_like=True):
     command: Command
 
 
+class WriteMany(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log: unconditional writes of different keys, decided together and carried by one record."""
+
+    log_id: int
+    commands: list[PutItem | DeleteItem]
+
+
+class Outcomes(msgspec.Struct, frozen=True, array_like=True):
+    """What came of the first of the commands; those behind did not fit into the record, and nothing was done for them."""
+
+    outcomes: list[Outcome]
+
+
 class Get(msgspec.Struct, frozen=True, array_like=True):
     """One item by its key. A leader answers it strongly, a materializer with what its view has."""
 
@@ -99,10 +115,24 @@ class Got(msgspec.Struct, frozen=True, array_like=True):
     image: bytes | None
 
 
+class GetMany(msgspec.Struct, frozen=True, array_like=True):
+    """Several items by their keys, all read at one moment."""
+
+    log_id: int
+    keys: list[bytes]
+
+
+class GotMany(msgspec.Struct, frozen=True, array_like=True):
+    """The items found under the first of the keys, as their images; those behind did not fit into one answer."""
+
+    images: list[bytes | None]
+
+
 class Query(msgspec.Struct, frozen=True, array_like=True):
     """One page: keys in [low, high) of one log's view, in order or reversed.
 
-    `limit` counts items examined (0: no limit besides 1 MB). The filter is applied after counting.
+    `limit` counts items examined (0: no limit), `bytes_max` their bytes: the item that reaches it is the page's last. The
+    filter is applied after counting.
     """
 
     log_id: int
@@ -113,6 +143,7 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     filter: Expression | None = None
     projection: Expression | None = None
     count_only: bool = False
+    bytes_max: int = PAGE_BYTES_MAX
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
@@ -219,13 +250,16 @@ class Alive(msgspec.Struct, frozen=True, array_like=True):
 
 REQUESTS: dict[str, tuple[type, type]] = {
     "write": (Write, Outcome),
+    "write_many": (WriteMany, Outcomes),
     "get": (Get, Got),
+    "get_many": (GetMany, GotMany),
     "query": (Query, Page),
     "lead": (Define, Defined),
     "define": (Define, Defined),
     "close": (Close, Closed),
     "stats": (Stats, Size),
     "read_get": (Get, Got),
+    "read_get_many": (GetMany, GotMany),
     "read_query": (Query, Page),
     "read_stats": (Stats, Size),
     "restore_status": (RestoreStatus, Steps),

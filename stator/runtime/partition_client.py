@@ -22,6 +22,7 @@ HINT_S = 1.0
 wrong: a node that hangs refuses nothing, so nobody would ever say that it leads no more.
 """
 
+_WRITES = frozenset({"write", "write_many"})
 _RETRY_S = 0.05
 _SWEEP_S = 0.25
 
@@ -54,7 +55,7 @@ class PartitionClient:
         happen is tried again until then.
         """
         outer: asyncio.Future[Any] = self._loop.create_future()
-        self._watch(outer, may_write=method == "write")
+        self._watch(outer, may_write=method in _WRITES)
         self._try_leader(log_id, method, message, outer)
         return outer
 
@@ -74,7 +75,7 @@ class PartitionClient:
             self._loop.call_later(_RETRY_S, again)
             return
         call = self._peers.call(node, method, message, DEADLINE_S)
-        _when_done(call, partial(self._leader_answered, log_id, node, outer, method == "write", again))
+        _when_done(call, partial(self._leader_answered, log_id, node, outer, method in _WRITES, again))
 
     def _leader(self, log_id: LogId) -> str | None:
         if log_id in self._hints:

@@ -1,49 +1,118 @@
-"""Queries over a view: one page at a time, with DynamoDB's order of limit, filter and projection.
+"""Queries and scans over a view: one page at a time, with DynamoDB's order of limit, filter and projection.
 
-Shared by leaders (strong reads) and materializers (eventual reads), so that both cut pages at the same item.
+Shared by leaders (strong reads) and materializers (eventual reads), so that both cut pages at the same item. A page is read in
+pieces, each a transaction of its own: a megabyte of small items takes many times as long as a loop may be kept from the others.
 Source: AWS developer guide, "Query": limit and 1 MB are counted before the filter.
 """
+
+import asyncio
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 
 from stator.expressions.conditions import matches, parse_condition
 from stator.expressions.projections import parse_projection, project
 from stator.model.attributes import item_size
-from stator.model.item import decode_image, encode_image
+from stator.model.item import Item, decode_image, encode_image
 from stator.model.positions import OWN_LANE
-from stator.ports.view import ViewReader
-from stator.rules.commands import Page, Query, Size
+from stator.ports.view import StoredItem, ViewReader
+from stator.rules.commands import GotMany, Page, Query, Size
+from stator.rules.key_spans import Span, after_key
 from stator.runtime.replica import Replica
 
-PAGE_BYTES_MAX = 1024 * 1024
+PIECE_ITEMS = 250
+PIECE_BYTES = 128 * 1024
+"""Items, and their bytes, read without giving way: some 3 ms."""
+
+ANSWER_BYTES_MAX = 32 * 1024 * 1024
+"""Images in one answer: more than a client gets of one batch (16 MB of items, which are shorter), less than a frame holds."""
 
 
-def query_page(view: ViewReader, query: Query) -> Page:
-    """Evaluate one page of a query. `last` is set when the limit or 1 MB ended the page, as DynamoDB does, even if nothing
-    follows.
-    """
-    condition = None if query.filter is None else parse_condition(query.filter.text)
-    projection = None if query.projection is None else parse_projection(query.projection.text)
-    images: list[bytes] = []
-    count = scanned = size = 0
-    last: bytes | None = None
-    rows = view.scan(query.low, query.high, reverse=query.reverse)
-    for _, stored in rows:
+class PageReading:
+    """A page in the making. Each item is as the view has it when its piece is read."""
+
+    def __init__(self, view: ViewReader, query: Query) -> None:
+        self._view = view
+        self._query = query
+        self._filter = None if query.filter is None else parse_condition(query.filter.text)
+        self._projection = None if query.projection is None else parse_projection(query.projection.text)
+        self._left = Span(query.low, query.high)
+        self._images: list[bytes] = []
+        self._count = self._scanned = self._bytes = 0
+
+    def step(self) -> Page | None:
+        """Read on; the page when that ends it. Raises ValidationError when an expression does not fit an item."""
+        items = bytes_read = 0
+        with closing(self._rows()) as rows:
+            for key, stored in rows:
+                size = self._examine(stored)
+                if self._scanned == self._query.limit or self._bytes >= self._query.bytes_max:
+                    return self._page(stored.image)
+                items += 1
+                bytes_read += size
+                if items == PIECE_ITEMS or bytes_read >= PIECE_BYTES:
+                    self._left = after_key(self._left, key, reverse=self._query.reverse)
+                    return None
+        return self._page(None)
+
+    def _rows(self) -> Generator[tuple[bytes, StoredItem], None, None]:
+        yield from self._view.scan(self._left.low, self._left.high, reverse=self._query.reverse)
+
+    def _examine(self, stored: StoredItem) -> int:
+        query = self._query
         item = decode_image(stored.image)
-        scanned += 1
-        size += item_size(item)
-        if condition is None or (query.filter and matches(condition, item, query.filter.names, query.filter.values)):
-            count += 1
+        size = item_size(item)
+        self._scanned += 1
+        self._bytes += size
+        if query.filter is not None and self._filter is not None:
+            shown = matches(self._filter, item, query.filter.names, query.filter.values)
+        else:
+            shown = True
+        if shown:
+            self._count += 1
             if not query.count_only:
-                if projection is not None and query.projection is not None:
-                    images.append(encode_image(project(projection, item, query.projection.names)))
-                else:
-                    images.append(stored.image)
-        if scanned == query.limit or size >= PAGE_BYTES_MAX:
-            last = stored.image
+                self._images.append(self._shown(stored.image, item))
+        return size
+
+    def _shown(self, image: bytes, item: Item) -> bytes:
+        if self._projection is None or self._query.projection is None:
+            return image
+        return encode_image(project(self._projection, item, self._query.projection.names))
+
+    def _page(self, last: bytes | None) -> Page:
+        return Page(images=self._images, count=self._count, scanned=self._scanned, bytes_read=self._bytes, last=last)
+
+
+def read_page(view: ViewReader, query: Query, future: "asyncio.Future[Page]") -> None:
+    """Read a page for `future`: at once, if it is one piece, and else a piece in each turn of the loop."""
+    _read_on(PageReading(view, query), future)
+
+
+def _read_on(reading: PageReading, future: "asyncio.Future[Page]") -> None:
+    if future.done():
+        return
+    try:
+        page = reading.step()
+    except Exception as error:  # noqa: BLE001 - also a view that was closed meanwhile: whoever waits is told
+        future.set_exception(error)
+        return
+    if page is None:
+        future.get_loop().call_soon(_read_on, reading, future)
+    else:
+        future.set_result(page)
+
+
+def images_of(keys: Sequence[bytes], find: Callable[[bytes], StoredItem | None]) -> GotMany:
+    """What is found under the keys, as far as it fits into one answer; at least the first."""
+    images: list[bytes | None] = []
+    left = ANSWER_BYTES_MAX
+    for key in keys:
+        stored = find(key)
+        image = None if stored is None else stored.image
+        left -= len(image or b"")
+        if left < 0 and images:
             break
-    close = getattr(rows, "close", None)
-    if close is not None:
-        close()
-    return Page(images=images, count=count, scanned=scanned, bytes_read=size, last=last)
+        images.append(image)
+    return GotMany(images)
 
 
 def size_of(replica: Replica) -> Size:

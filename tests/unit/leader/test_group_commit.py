@@ -38,7 +38,7 @@ class Batches:
     def write(self, key: bytes, image: bytes = b"{}") -> "asyncio.Future[str]":
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         effect = Effect(key, None, image, self._timestamp())
-        self.group.add(effect, Waiting(key, future, lambda done: done.set_result("confirmed")))
+        self.group.add([effect], Waiting(key, future, lambda done: done.set_result("confirmed")))
         return future
 
     def read(self) -> "asyncio.Future[str]":

@@ -1,13 +1,16 @@
 """Pages: what is counted, in which order, and where the next one starts."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from stator.adapters.view_memory import MemoryView
 from stator.model.item import Item, decode_image, encode_image
 from stator.model.positions import LogPosition, TimestampUs
 from stator.ports.view import Change, StoredItem
-from stator.rules.commands import Expression, Page, Query
-from stator.runtime.reads import PAGE_BYTES_MAX, query_page
+from stator.rules.commands import PAGE_BYTES_MAX, Expression, Page, Query
+from stator.runtime.reads import ANSWER_BYTES_MAX, PIECE_ITEMS, PageReading, images_of, read_page
 
 EVEN = Expression("parity = :even", {}, {":even": {"S": "even"}})
 
@@ -18,10 +21,23 @@ def item(number: int, text: str = "") -> Item:
 
 def view_of(*items: Item) -> MemoryView:
     view = MemoryView(0)
-    view.apply(
-        [Change(one["pk"]["S"].encode(), StoredItem(TimestampUs(1), encode_image(one))) for one in items], LogPosition()
-    )
+    fill(view, *items)
     return view
+
+
+def fill(view: MemoryView, *items: Item) -> None:
+    changes = [Change(one["pk"]["S"].encode(), StoredItem(TimestampUs(1), encode_image(one))) for one in items]
+    view.apply(changes, LogPosition())
+
+
+def query_page(view: MemoryView, query: Query) -> Page:
+    """The page, and no more pieces than it takes."""
+    reading = PageReading(view, query)
+    for _ in range(100):
+        page = reading.step()
+        if page is not None:
+            return page
+    raise AssertionError("no end")
 
 
 def ask(
@@ -84,3 +100,90 @@ def test_a_filter_sees_what_the_projection_leaves_out() -> None:
 def test_the_range_is_read_from_low_to_before_high(*, reverse: bool) -> None:
     page = query_page(VIEW, Query(1, b"0003", b"0006", reverse, 0))
     assert sorted(numbers(page)) == [3, 4, 5]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_long_page_is_read_in_pieces_and_none_is_left_out(*, reverse: bool) -> None:
+    view = view_of(*map(item, range(2 * PIECE_ITEMS + 1)))
+    reading = PageReading(view, Query(1, b"", None, reverse, 0))
+    assert reading.step() is None
+    assert reading.step() is None
+    page = reading.step()
+    assert page is not None
+    in_order = list(range(2 * PIECE_ITEMS + 1))
+    assert (numbers(page), page.last) == (in_order[::-1] if reverse else in_order, None)
+
+
+def test_what_is_written_between_two_pieces_is_seen_where_the_reading_has_not_been() -> None:
+    view = view_of(*map(item, range(PIECE_ITEMS + 1)))
+    reading = PageReading(view, Query(1, b"", None, reverse=False, limit=0))
+    assert reading.step() is None
+    view.apply(
+        [Change(b"0001", None), Change(b"9999", StoredItem(TimestampUs(2), encode_image(item(9999))))], LogPosition()
+    )
+    page = reading.step()
+    assert page is not None
+    assert numbers(page) == [*range(PIECE_ITEMS + 1), 9999]
+
+
+def test_others_have_their_turn_while_a_long_page_is_read() -> None:
+    async def turns_taken() -> tuple[Page, int]:
+        loop = asyncio.get_running_loop()
+        page: asyncio.Future[Page] = loop.create_future()
+        turns = 0
+
+        def turn() -> None:
+            nonlocal turns
+            if not page.done():
+                turns += 1
+                loop.call_soon(turn)
+
+        read_page(view_of(*map(item, range(3 * PIECE_ITEMS))), Query(1, b"", None, reverse=False, limit=0), page)
+        loop.call_soon(turn)
+        return await page, turns
+
+    page, turns = asyncio.run(turns_taken())
+    assert (page.count, turns) == (3 * PIECE_ITEMS, 2)
+
+
+class ViewThatCloses(MemoryView):
+    """Closed after the first piece."""
+
+    def scan(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Any:
+        if low:
+            raise OSError("closed")
+        return super().scan(low, high, reverse=reverse)
+
+
+def test_a_view_that_fails_in_the_middle_of_a_page_is_told_to_whoever_waits() -> None:
+    view = ViewThatCloses(0)
+    fill(view, *map(item, range(PIECE_ITEMS + 1)))
+
+    async def read() -> Page:
+        page: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
+        read_page(view, Query(1, b"", None, reverse=False, limit=0), page)
+        return await page
+
+    with pytest.raises(OSError, match="closed"):
+        asyncio.run(read())
+
+
+def test_the_bytes_of_a_page_are_counted_over_all_its_pieces() -> None:
+    view = view_of(*(item(number, "x" * 1000) for number in range(2 * PIECE_ITEMS)))
+    page = query_page(view, Query(1, b"", None, reverse=False, limit=0, bytes_max=400_000))
+    assert page.last is not None
+    assert 400_000 <= page.bytes_read < 402_000
+
+
+def test_several_keys_are_answered_in_order_also_where_nothing_is() -> None:
+    got = images_of([b"0003", b"none", b"0001"], VIEW.get)
+    assert got.images == [encode_image(item(3)), None, encode_image(item(1))]
+
+
+def test_several_keys_are_answered_as_far_as_they_fit() -> None:
+    third = ANSWER_BYTES_MAX // 3
+    view = view_of(*(item(number, "x" * third) for number in range(4)))
+    keys = [f"{number:04d}".encode() for number in range(4)]
+    assert len(images_of(keys, view.get).images) == 2
+    huge = view_of(item(0, "x" * (ANSWER_BYTES_MAX + 1)))
+    assert len(images_of([b"0000"], huge.get).images) == 1
