@@ -44,6 +44,8 @@ MEMBER_ORDER = {
     "ConditionalOperator Expected",
     "WriteRequest": "DeleteRequest PutRequest",
 }
+# AWS checks these by rules of their own, with texts of their own (`stator/rules/table_tags.py`).
+UNCHECKED = frozenset({"Tag", "TagKeyString", "TagValueString"})
 # botocore's patterns are Java's; these differ in Python.
 PATTERNS = {
     r"\p{Print}+": r"[\x20-\x7E]+",
@@ -90,7 +92,7 @@ class Writer:
         if kind in NUMBERS:
             return call("Number", [repr(NUMBERS[kind])], bounds(shape))
         if kind == "string":
-            return call("Text", [], text_arguments(name, shape))
+            return call("Text", [], {} if name in UNCHECKED else text_arguments(name, shape))
         if kind == "list":
             return call("Sequence", [self.define(shapes, shape["member"]["shape"])], bounds(shape))
         if kind == "map":
@@ -113,7 +115,8 @@ class Writer:
         first = MEMBER_ORDER.get(name, "").split()
         ordered = [*first, *(member for member in shape["members"] if member not in first)]
         members = [f"{member!r}: {self.define(shapes, shape['members'][member]['shape'])}" for member in ordered]
-        required = {"required": tuple(shape["required"])} if shape.get("required") else {}
+        checked = shape.get("required") and name not in UNCHECKED
+        required = {"required": tuple(shape["required"])} if checked else {}
         return call("Structure", [repr(name), "{" + ", ".join(members) + "}"], required)
 
 

@@ -14,7 +14,6 @@ import structlog
 
 from stator.codec.catalog_entries import encode_table
 from stator.model.errors import (
-    ContinuousBackupsUnavailableError,
     DomainError,
     InvalidRestoreTimeError,
     PointInTimeRecoveryUnavailableError,
@@ -27,18 +26,19 @@ from stator.model.errors import (
     ValidationError,
 )
 from stator.model.positions import TimestampUs
-from stator.model.tables import ContinuousBackups, Table, even_partitions
+from stator.model.tables import Table, even_partitions
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Define
-from stator.rules.table_descriptions import describe_backups, describe_deleted_table, describe_table, restorable
+from stator.rules.table_descriptions import describe_deleted_table, describe_table, restorable
 from stator.rules.table_requests import new_table, restored_table
 from stator.runtime.catalog import Catalog, Versioned
 from stator.runtime.catalog_writer import CatalogWriter
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
 
+from .change_tables import TableChanges
 from .log_stock import LogStock
 
 _log = structlog.get_logger()
@@ -78,11 +78,12 @@ class TableControl:
         self._partitions_per_table = partitions_per_table
         self._on_duty = on_duty
         self._working: set[str] = set()
+        self._changes = TableChanges(catalog, self._writer, partitions, clock, self._start_work)
         self._operations = {
             "CreateTable": self._create_table,
             "DeleteTable": self._delete_table,
-            "UpdateContinuousBackups": self._update_continuous_backups,
             "RestoreTableToPointInTime": self._restore_table,
+            **self._changes.operations,
         }
 
     def serve(self, message: Control) -> "asyncio.Future[ControlAnswer]":
@@ -133,26 +134,6 @@ class TableControl:
             raise ResourceInUseError(f"Attempt to change a resource which is still in use: {name}")
         self._start_work(deleting)
         return {"TableDescription": describe_deleted_table(deleting)}
-
-    async def _update_continuous_backups(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request["TableName"]
-        wanted = request["PointInTimeRecoverySpecification"]
-        enabled = wanted["PointInTimeRecoveryEnabled"]
-        days = wanted.get("RecoveryPeriodInDays", 35)
-        if not enabled and "RecoveryPeriodInDays" in wanted:
-            raise ValidationError("RecoveryPeriodInDays can only be given when point in time recovery is enabled")
-        await self._writer.up_to_date()
-        held = self._catalog.tables.get(name)
-        if held is None:
-            raise TableNotFoundError(f"Table not found: {name}")
-        if held.table.status != "ACTIVE":
-            raise ContinuousBackupsUnavailableError("Backups are being enabled for the table. Please retry later")
-        before = held.table.backups
-        since = before.enabled_us if before.enabled else TimestampUs(self._clock.now_us())
-        table = held.table.evolve(backups=ContinuousBackups(enabled, days, since if enabled else TimestampUs(0)))
-        if not await self._writer.set(table, held.version_us):
-            raise ContinuousBackupsUnavailableError("The table changed meanwhile. Please retry")
-        return {"ContinuousBackupsDescription": describe_backups(table, self._clock.now_us())}
 
     async def _restore_table(self, request: dict[str, Any]) -> dict[str, Any]:
         await self._writer.up_to_date()
@@ -234,6 +215,8 @@ class TableControl:
             work = self._activate(table)
         elif table.status == "DELETING":
             work = self._remove(table)
+        elif table.status == "ACTIVE" and not table.settled:
+            work = self._changes.settle(table)
         else:
             return
         self._working.add(table.table_id)

@@ -13,14 +13,21 @@ from .operations.create_table import create_table
 from .operations.delete_item import delete_item
 from .operations.delete_table import delete_table
 from .operations.describe_continuous_backups import describe_continuous_backups
+from .operations.describe_limits import describe_limits
 from .operations.describe_table import describe_table
+from .operations.describe_time_to_live import describe_time_to_live
 from .operations.get_item import get_item
 from .operations.list_tables import list_tables
+from .operations.list_tags_of_resource import list_tags_of_resource
 from .operations.put_item import put_item
 from .operations.query import query
 from .operations.restore_table_to_point_in_time import restore_table_to_point_in_time
+from .operations.tag_resource import tag_resource
+from .operations.untag_resource import untag_resource
 from .operations.update_continuous_backups import update_continuous_backups
 from .operations.update_item import update_item
+from .operations.update_table import update_table
+from .operations.update_time_to_live import update_time_to_live
 from .routing import Router
 from .validation import validate
 
@@ -31,14 +38,21 @@ OPERATIONS: dict[str, Operation] = {
     "DeleteItem": delete_item,
     "DeleteTable": delete_table,
     "DescribeContinuousBackups": describe_continuous_backups,
+    "DescribeLimits": describe_limits,
     "DescribeTable": describe_table,
+    "DescribeTimeToLive": describe_time_to_live,
     "GetItem": get_item,
     "ListTables": list_tables,
+    "ListTagsOfResource": list_tags_of_resource,
     "PutItem": put_item,
     "Query": query,
     "RestoreTableToPointInTime": restore_table_to_point_in_time,
+    "TagResource": tag_resource,
+    "UntagResource": untag_resource,
     "UpdateContinuousBackups": update_continuous_backups,
     "UpdateItem": update_item,
+    "UpdateTable": update_table,
+    "UpdateTimeToLive": update_time_to_live,
 }
 _TARGET = "DynamoDB_20120810."
 

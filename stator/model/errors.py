@@ -3,6 +3,7 @@
     DomainError
     ├── RequestError            the request is wrong: change it (HTTP 400)
     │   ├── ValidationError · SerializationError · UnknownOperationError
+    │   ├── AccessDeniedError
     │   ├── ResourceNotFoundError · TableNotFoundError · ResourceInUseError · TableAlreadyExistsError · LimitExceededError
     │   ├── ConditionalCheckFailedError
     │   └── ContinuousBackupsUnavailableError · PointInTimeRecoveryUnavailableError · InvalidRestoreTimeError
@@ -51,6 +52,10 @@ class SerializationError(RequestError):
 
 class UnknownOperationError(RequestError):
     aws_type = "UnknownOperationException"
+
+
+class AccessDeniedError(RequestError):
+    aws_type = "AccessDeniedException"
 
 
 class ResourceNotFoundError(RequestError):

@@ -85,6 +85,10 @@ class Index:
     partitions: tuple[Partition, ...] = ()
     throughput: Throughput = Throughput()
 
+    def provided(self, throughput: Throughput) -> "Index":
+        """A copy with other provisioned units."""
+        return replace(self, throughput=throughput)
+
     def holds(self, item: Mapping[str, Any]) -> bool:
         """Whether the item has all key attributes of the index, with the right types (sparse index)."""
         return all(attribute.type in item.get(attribute.name, ()) for attribute in self.key.attributes)

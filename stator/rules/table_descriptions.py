@@ -8,16 +8,10 @@ from typing import Any
 from stator.model.positions import LogId
 from stator.model.tables import Index, KeySchema, Partition, Table, Throughput
 from stator.rules.commands import Size
+from stator.rules.resource_arns import table_arn
 
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
 _UNTOLD_WHEN_DELETED = frozenset({"AttributeDefinitions", "KeySchema", "CreationDateTime", "GlobalSecondaryIndexes"})
 DAY_US = 24 * 3600 * 1_000_000
-
-
-def table_arn(name: str) -> str:
-    """The ARN of a table; there is one account and one region."""
-    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
 
 
 def seconds(timestamp_us: int) -> float:
@@ -35,7 +29,7 @@ def describe_table(table: Table, sizes: dict[LogId, Size]) -> dict[str, Any]:
         ],
         "TableName": table.name,
         "KeySchema": _key_schema(table.key),
-        "TableStatus": table.status,
+        "TableStatus": _status(table),
         "CreationDateTime": seconds(table.created_us),
         "ProvisionedThroughput": _throughput(table.throughput),
         **_counts("TableSizeBytes", table.partitions, sizes),
@@ -44,10 +38,15 @@ def describe_table(table: Table, sizes: dict[LogId, Size]) -> dict[str, Any]:
         "DeletionProtectionEnabled": table.deletion_protection,
         "WarmThroughput": _warm(table.throughput, table.status),
     }
-    if table.on_demand:
+    if table.on_demand or table.on_demand_since_us:
         shown["BillingModeSummary"] = {
-            "BillingMode": "PAY_PER_REQUEST",
-            "LastUpdateToPayPerRequestDateTime": seconds(table.created_us),
+            "BillingMode": "PAY_PER_REQUEST" if table.on_demand else "PROVISIONED",
+            "LastUpdateToPayPerRequestDateTime": seconds(table.on_demand_since_us or table.created_us),
+        }
+    if table.on_demand_max != Throughput():
+        shown["OnDemandThroughput"] = {
+            "MaxReadRequestUnits": table.on_demand_max.read or -1,
+            "MaxWriteRequestUnits": table.on_demand_max.write or -1,
         }
     if table.table_class:
         shown["TableClassSummary"] = {"TableClass": table.table_class}
@@ -55,8 +54,10 @@ def describe_table(table: Table, sizes: dict[LogId, Size]) -> dict[str, Any]:
         shown["GlobalSecondaryIndexes"] = [_index(table, index, sizes) for index in table.indexes]
     if table.stream is not None:
         shown["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream.view_type}
-        shown["LatestStreamLabel"] = table.stream.label
-        shown["LatestStreamArn"] = f"{arn}/stream/{table.stream.label}"
+    latest = table.stream or (table.ended_streams[-1] if table.ended_streams else None)
+    if latest is not None:
+        shown["LatestStreamLabel"] = latest.label
+        shown["LatestStreamArn"] = f"{arn}/stream/{latest.label}"
     if table.restore is not None:
         shown["RestoreSummary"] = {
             "SourceTableArn": table_arn(table.restore.source_table_name),
@@ -70,6 +71,13 @@ def describe_deleted_table(table: Table) -> dict[str, Any]:
     """What DeleteTable tells of the table that goes: not its keys and indexes, nor when it was made."""
     shown = describe_table(table, {})
     return {name: shown[name] for name in shown if name not in _UNTOLD_WHEN_DELETED}
+
+
+def describe_time_to_live(table: Table) -> dict[str, Any]:
+    """TimeToLiveDescription. A switch takes effect at once, so there is no ENABLING."""
+    if not table.ttl_attribute:
+        return {"TimeToLiveStatus": "DISABLED"}
+    return {"TimeToLiveStatus": "ENABLED", "AttributeName": table.ttl_attribute}
 
 
 def describe_backups(table: Table, now_us: int) -> dict[str, Any]:
@@ -88,6 +96,10 @@ def restorable(table: Table, now_us: int) -> tuple[int, int]:
     """The first and last microsecond to which the table can be restored now."""
     earliest = max(table.backups.enabled_us, now_us - table.backups.recovery_days * DAY_US)
     return earliest, max(earliest, now_us)
+
+
+def _status(table: Table) -> str:
+    return "UPDATING" if table.status == "ACTIVE" and not table.settled else table.status
 
 
 def _keys(table: Table) -> tuple[KeySchema, ...]:

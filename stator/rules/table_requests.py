@@ -10,6 +10,7 @@ from stator.model.errors import ValidationError
 from stator.model.positions import TimestampUs
 from stator.model.tables import Index, KeyAttribute, KeySchema, Projection, RestoreOrigin, Stream, Table, Throughput
 from stator.rules.stream_labels import stream_label
+from stator.rules.table_tags import tags_of
 
 INDEXES_MAX = 20
 """Global secondary indexes per table. Source: AWS developer guide, "Quotas"."""
@@ -52,9 +53,10 @@ def new_table(request: dict[str, Any], table_id: str, now_us: int) -> Table:
         stream=_stream(request.get("StreamSpecification"), now_us),
         on_demand=on_demand,
         throughput=throughput,
+        on_demand_max=on_demand_max(request.get("OnDemandThroughput") or {}, Throughput(), on_demand=on_demand),
         deletion_protection=request.get("DeletionProtectionEnabled") is True,
         table_class=request.get("TableClass") or "",
-        tags=tuple((tag["Key"], tag["Value"]) for tag in request.get("Tags") or ()),
+        tags=tags_of(request.get("Tags") or ()),
     )
 
 
@@ -148,6 +150,22 @@ def _billing(request: dict[str, Any]) -> tuple[bool, Throughput]:
     return False, _throughput(given)
 
 
+def on_demand_max(given: dict[str, int], current: Throughput, *, on_demand: bool) -> Throughput:
+    """The OnDemandThroughput that a request asks for: what it does not name stays, -1 takes a limit away."""
+    found = {"MaxReadRequestUnits": current.read, "MaxWriteRequestUnits": current.write}
+    for name, units in given.items():
+        if not on_demand:
+            raise ValidationError(
+                f"{_INVALID}{name} for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"
+            )
+        if units == 0 or units < -1:
+            raise ValidationError(
+                f"{_INVALID}Requested {name} for OnDemandThroughput for table is outside of valid range"
+            )
+        found[name] = max(units, 0)
+    return Throughput(*found.values())
+
+
 def _throughput(given: dict[str, int]) -> Throughput:
     return Throughput(given["ReadCapacityUnits"], given["WriteCapacityUnits"])
 
@@ -208,11 +226,11 @@ def _stream(given: dict[str, Any] | None, now_us: int) -> Stream | None:
     if not given["StreamEnabled"]:
         if view_type is not None:
             raise ValidationError(
-                f"{_INVALID}UnsupportedOperation: StreamViewType can only be given for an enabled stream"
+                f"{_INVALID}Table is being created with a stream disabled, UpdateViewType should not be specified"
             )
         return None
     if view_type is None:
-        raise ValidationError(f"{_INVALID}StreamViewType is required when StreamEnabled is true")
+        raise ValidationError(f"{_INVALID}Table is being created with a stream enabled, UpdateViewType is required")
     return Stream(view_type, stream_label(now_us))
 
 

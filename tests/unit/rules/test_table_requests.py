@@ -89,8 +89,11 @@ def test_everything_that_is_asked_for_is_in_the_table() -> None:
             with_indexes(gsi()) | {"BillingMode": "PROVISIONED", "ProvisionedThroughput": UNITS},
             "ProvisionedThroughput must be specified for index: by-at",
         ),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType is required"),
-        ({"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}}, "enabled stream"),
+        ({"StreamSpecification": {"StreamEnabled": True}}, "enabled, UpdateViewType is required"),
+        (
+            {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
+            "disabled, UpdateViewType should not be specified",
+        ),
     ],
 )
 def test_what_cannot_be_a_table_is_refused(change: dict[str, Any], said: str) -> None:
