@@ -149,7 +149,9 @@ class RandomLog:
         self._accepted(raw, items)
 
     def define(self) -> None:
-        definition = b'{"v":%d}' % self._tick()
+        """Some definitions have the views order items by an expiry, which every item has."""
+        expiry = self.dice.choice([b"", b',"ttl_attribute":"v"'])
+        definition = b'{"revision":%d%b}' % (self._tick(), expiry)
         raw = self._leader.record(self.log_id, Kind.DEFINE, self._now, encode_define(definition), DEFINE)
         self._accepted(raw, definition=definition)
 
@@ -157,13 +159,13 @@ class RandomLog:
         self._accepted(self._leader.record(self.log_id, Kind.BARRIER, self._tick(), b"", None))
 
     def begin_with_base(self, base: Base, items: Items) -> None:
-        """Claim, Define, Base: how a restored table's log starts."""
+        """Claim, Base, Define: how a restored table's log starts."""
         self._now = max(self._now, base.timestamp_us)
         self.claim()
-        self.define()
         self.base_items = dict(items)
         raw = self._leader.record(self.log_id, Kind.BASE, self._tick(), encode_base(base), BASE)
         self._accepted(raw, dict(items))
+        self.define()
 
     def forgotten_write(self) -> None:
         """A leader that was fenced goes on writing, not knowing."""

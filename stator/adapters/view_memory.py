@@ -8,14 +8,23 @@ on purpose.
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from sortedcontainers import SortedDict
 
 from stator.model.positions import LogPosition
-from stator.ports.view import Change, StoredItem
+from stator.ports.view import Change, DerivedRow, StoredItem
+from stator.rules.local_rows import NO_ROWS, LocalLayout, row_keys
 
-_Undo = tuple[LogPosition, list[Change]]
+_DERIVE_ITEMS = 256
+"""One step of `derive`."""
+
+
+class _Undo(NamedTuple):
+    position: LogPosition
+    layout: LocalLayout
+    before: list[Change]
 
 
 class MemoryView:
@@ -23,13 +32,20 @@ class MemoryView:
 
     def __init__(self, undo_applies_max: int) -> None:
         self._items: SortedDict[bytes, StoredItem] = SortedDict()
+        self._rows: SortedDict[bytes, bytes] = SortedDict()
         self._position = LogPosition()
+        self._layout = NO_ROWS
         self._undo: deque[_Undo] = deque(maxlen=undo_applies_max)
 
     @property
     def position(self) -> LogPosition:
         """See `ViewReader.position`."""
         return self._position
+
+    @property
+    def layout(self) -> LocalLayout:
+        """See `ViewReader.layout`."""
+        return self._layout
 
     def get(self, key: bytes) -> StoredItem | None:
         """See `ViewReader.get`."""
@@ -40,11 +56,14 @@ class MemoryView:
         self, low: bytes, high: bytes | None, *, reverse: bool = False
     ) -> Generator[tuple[bytes, StoredItem], None, None]:
         """See `ViewReader.scan`."""
-        if high is not None and high <= low:
-            return
-        keys: Any = self._items.irange(low, high, inclusive=(True, False), reverse=reverse)
-        for key in keys:
+        for key in _between(self._items, low, high, reverse=reverse):
             yield key, self._items[key]
+
+    def rows(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Generator[DerivedRow, None, None]:
+        """See `ViewReader.rows`."""
+        for key in _between(self._rows, low, high, reverse=reverse):
+            item_key = self._rows[key]
+            yield DerivedRow(key, item_key, self._items[item_key])
 
     @contextmanager
     def snapshot(self) -> Iterator[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:
@@ -53,8 +72,7 @@ class MemoryView:
 
     def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
         """See `ViewWriter.apply`."""
-        if self._undo.maxlen:
-            self._undo.append((self._position, [Change(key, self._items.get(key)) for key, _ in changes]))
+        self._remember([Change(key, self._items.get(key)) for key, _ in changes])
         self._write(changes)
         self._position = position
 
@@ -68,29 +86,64 @@ class MemoryView:
             raise
         self._position = position
 
+    def derive(self, layout: LocalLayout, position: LogPosition) -> Iterator[None]:
+        """See `ViewWriter.derive`."""
+        low = b""
+        while keys := list(islice(_between(self._items, low, None), _DERIVE_ITEMS)):
+            for key in keys:
+                image = self._items[key].image
+                self._move_rows(key, row_keys(self._layout, key, image), row_keys(layout, key, image))
+            low = keys[-1] + b"\0"
+            yield
+        self._remember([])
+        self._layout, self._position = layout, position
+
     def close(self) -> None:
         """See `ViewWriter.close`."""
 
     def clear(self) -> None:
         """Be empty, at offset 0."""
         self._items.clear()
+        self._rows.clear()
         self._undo.clear()
         self._position = LogPosition()
+        self._layout = NO_ROWS
 
     def lose_applies(self, count: int) -> int:
         """Take the last `count` applies back, as far as they are remembered; returns how many were."""
         lost = min(count, len(self._undo))
         for _ in range(lost):
-            self._position, before = self._undo.pop()
+            self._position, self._layout, before = self._undo.pop()
             self._write(reversed(before))
+        if lost:
+            self._rows.clear()
+            for key, item in self._items.items():
+                self._move_rows(key, frozenset(), row_keys(self._layout, key, item.image))
         return lost
+
+    def _remember(self, before: list[Change]) -> None:
+        if self._undo.maxlen:
+            self._undo.append(_Undo(self._position, self._layout, before))
 
     def _write(self, changes: Iterable[Change]) -> None:
         for key, item in changes:
+            old = self._items.get(key)
+            before = row_keys(self._layout, key, None if old is None else old.image)
+            self._move_rows(key, before, row_keys(self._layout, key, None if item is None else item.image))
             if item is None:
                 self._items.pop(key, None)
             else:
                 self._items[key] = item
+
+    def _move_rows(self, key: bytes, before: frozenset[bytes], after: frozenset[bytes]) -> None:
+        for row in before - after:
+            self._rows.pop(row, None)
+        self._rows.update(dict.fromkeys(after - before, key))
+
+
+def _between(keys: Any, low: bytes, high: bytes | None, *, reverse: bool = False) -> Iterator[bytes]:
+    if high is None or low < high:
+        yield from keys.irange(low, high, inclusive=(True, False), reverse=reverse)
 
 
 class MemoryViewStore:

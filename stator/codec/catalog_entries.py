@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from stator.model.errors import DamagedDataError
 from stator.model.key_order import hash128
-from stator.model.tables import Table
+from stator.model.tables import LocalIndex, Table
+from stator.rules.local_rows import NO_ROWS, LocalLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,17 @@ class _Revised:
     revision: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    local_indexes: tuple[LocalIndex, ...] = ()
+    ttl_attribute: str = ""
+
+
 _encoder = msgspec.json.Encoder(order="deterministic")
 _entry_decoder = msgspec.json.Decoder(Entry)
 _table_decoder = msgspec.json.Decoder(Table)
 _revision_decoder = msgspec.json.Decoder(_Revised)
+_ordered_decoder = msgspec.json.Decoder(_Ordered)
 
 
 def table_key(name: str) -> bytes:
@@ -72,3 +81,18 @@ def decode_table(definition: bytes) -> Table:
 def revision_of(definition: bytes) -> int:
     """`Table.revision` of what a Define record carries; -1 for no definition at all."""
     return _revision_decoder.decode(definition).revision if definition else -1
+
+
+def layout_of(definition: bytes) -> LocalLayout:
+    """The rows that views derive under what a Define record carries; none under no definition at all.
+
+    Raises DamagedDataError when it is not a definition.
+    """
+    if not definition:
+        return NO_ROWS
+    try:
+        table = _ordered_decoder.decode(definition)
+    except msgspec.DecodeError as error:
+        raise DamagedDataError(f"a definition does not decode: {error}") from error
+    sort_keys = tuple(index.key.sort for index in table.local_indexes if index.key.sort is not None)
+    return LocalLayout(sort_keys, table.ttl_attribute)

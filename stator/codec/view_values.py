@@ -3,6 +3,7 @@
     item       8 bytes timestamp_us, big-endian | canonical DynamoDB-JSON
     position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
                definition, base, base offset
+    layout     msgpack array: sort keys of the local indexes (name, type), expiry attribute
 
 The image stays opaque so that a read splices it into its answer. Fields are only ever added at the end of the position;
 a change of meaning takes a new format number, and views of another format are rebuilt from the log.
@@ -14,8 +15,10 @@ import msgspec
 
 from stator.model.errors import DamagedDataError
 from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+from stator.model.tables import KeyAttribute, KeyType
+from stator.rules.local_rows import LocalLayout
 
-FORMAT = 1
+FORMAT = 2
 
 _TIMESTAMP = Struct(">Q")
 _DIGEST_BYTES = 16
@@ -52,8 +55,14 @@ class _Position(msgspec.Struct, array_like=True, frozen=True):
     base_offset: int
 
 
+class _Layout(msgspec.Struct, array_like=True, frozen=True):
+    sort_keys: list[tuple[str, KeyType]]
+    expiry_attribute: str
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Position)
+_layout_decoder = msgspec.msgpack.Decoder(_Layout)
 
 
 def encode_item(timestamp_us: TimestampUs, image: bytes) -> bytes:
@@ -128,6 +137,20 @@ def decode_position(data: bytes) -> LogPosition:
         base=stored.base,
         base_offset=Offset(stored.base_offset),
     )
+
+
+def encode_layout(layout: LocalLayout) -> bytes:
+    """The stored form of a layout."""
+    return _encoder.encode(_Layout([(key.name, key.type) for key in layout.sort_keys], layout.expiry_attribute))
+
+
+def decode_layout(data: bytes) -> LocalLayout:
+    """The layout that was stored. Raises DamagedDataError for anything else."""
+    try:
+        stored = _layout_decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise DamagedDataError(f"a stored layout does not decode: {error}") from error
+    return LocalLayout(tuple(KeyAttribute(*key) for key in stored.sort_keys), stored.expiry_attribute)
 
 
 def _stored_source(source: LaneState | None) -> _SourceLane | None:

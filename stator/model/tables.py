@@ -107,6 +107,18 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalIndex:
+    """A local secondary index: another order of the items of each partition key, derived in the table's own views.
+
+    Its key has the table's partition key. It reads the items themselves, so that it shows every attribute if asked.
+    """
+
+    name: str
+    key: KeySchema
+    projection: Projection
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """A change stream. The label is new each time a stream is switched on."""
 
@@ -174,6 +186,8 @@ class Table:
     """Rises with each change that the table's own logs must know of, by a Define. Of two definitions the greater one holds."""
     settled: bool = True
     """In the catalog: whether all of the table's logs have this revision. If not, any control process sees to it."""
+    local_indexes: tuple[LocalIndex, ...] = ()
+    """In the order of their numbers, which are in derived rows: none is ever put before another or taken away."""
 
     def index(self, name: str) -> Index | None:
         """The index of that name."""

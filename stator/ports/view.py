@@ -2,6 +2,9 @@
 
 Reading and writing are two Protocols because only code that folds a log may write. `apply` has no way to change items
 without saying at which position the view then stands: that is what makes replay idempotent (R3).
+
+Beside its items a view keeps the rows that its *layout* derives from them (`rules/local_rows.py`), always in the same
+transaction. `derive` alone changes the layout.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from stator.model.positions import LogPosition, TimestampUs
+from stator.rules.local_rows import LocalLayout
 
 
 class StoredItem(NamedTuple):
@@ -25,12 +29,25 @@ class Change(NamedTuple):
     item: StoredItem | None
 
 
+class DerivedRow(NamedTuple):
+    """A row, and the item that it was derived from."""
+
+    key: bytes
+    item_key: bytes
+    item: StoredItem
+
+
 class ViewReader(Protocol):
     """Sees committed state only; each call sees one consistent snapshot."""
 
     @property
     def position(self) -> LogPosition:
         """How far the view has folded its log."""
+        ...
+
+    @property
+    def layout(self) -> LocalLayout:
+        """Which rows the view derives from its items."""
         ...
 
     def get(self, key: bytes) -> StoredItem | None:
@@ -42,6 +59,13 @@ class ViewReader(Protocol):
 
         Keys compare as unsigned bytes. Close the iterator (or exhaust it) before the loop does anything else: it holds a
         read transaction.
+        """
+        ...
+
+    def rows(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Iterator[DerivedRow]:
+        """Derived rows with low <= row key < high, each with its item, in the order of `scan`, and as little to be kept open.
+
+        While `derive` is under way, and until it is repeated if it was cut short, a row of either layout may be shown or missing.
         """
         ...
 
@@ -66,7 +90,19 @@ class ViewWriter(ViewReader, Protocol):
         ...
 
     def install(self, items: Iterable[Change], position: LogPosition) -> None:
-        """Replace everything with `items` and stand at `position`. A crash half-way leaves an empty view at offset 0."""
+        """Replace everything with `items` and stand at `position`. A crash half-way leaves an empty view at offset 0.
+
+        No rows are derived from what is installed: the layout is empty until `derive`.
+        """
+        ...
+
+    def derive(self, layout: LocalLayout, position: LogPosition) -> Iterator[None]:
+        """Derive the rows of a layout from all items, in short steps, and with the last step stand at `position`.
+
+        Rows that both layouts have are there throughout. Nothing may be applied or installed between the steps. Cut short
+        anywhere, the view stands where it stood, and the same call does it over.
+        Raises OSError when the disk is full, as if cut short.
+        """
         ...
 
     def close(self) -> None:

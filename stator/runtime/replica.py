@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import structlog
 
+from stator.codec.catalog_entries import layout_of
 from stator.codec.log_records import (
     decode_base,
     decode_define,
@@ -25,6 +26,7 @@ from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, sourc
 from stator.ports.log import Log
 from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
+from stator.rules.local_rows import NO_ROWS
 from stator.runtime.gathered_changes import GatheredChanges
 
 _log = structlog.get_logger()
@@ -101,9 +103,12 @@ class Replica:
         start = 0
         for number, message in enumerate(messages):
             record = decode_envelope(message.data)
-            if record.kind is Kind.BASE:
+            if record.kind in {Kind.BASE, Kind.DEFINE}:
                 self._fold_plain(messages[start:number])
-                await self._fold_base(message.offset, record)
+                if record.kind is Kind.BASE:
+                    await self._fold_base(message.offset, record)
+                else:
+                    await self._fold_define(message)
                 start = number + 1
         self._fold_plain(messages[start:])
 
@@ -120,6 +125,22 @@ class Replica:
         step.apply(self.view)
         self._tell(told)
 
+    async def _fold_define(self, message: LogMessage) -> None:
+        """A definition that changes the layout is like a base: a view of any size is gone through, in many turns of the loop."""
+        step = _Step(self.log_id, self.view)
+        record = step.take(message, None)
+        if record is None:
+            self.records_ignored += 1
+            step.apply(self.view)
+            return
+        layout = layout_of(step.position.definition)
+        if layout == self.view.layout:
+            step.apply(self.view)
+        else:
+            for _ in self.view.derive(layout, step.position):
+                await _pause(0)
+        self._tell([(message.offset, record)])
+
     async def _fold_base(self, offset: Offset, record: Envelope) -> None:
         position = self.view.position
         lane = accept(position.lane(record.lane), record)
@@ -128,6 +149,10 @@ class Replica:
             self.records_ignored += 1
             self.view.apply([], after)
             return
+        if self.view.layout != NO_ROWS:
+            raise DamagedDataError(
+                f"log {self.log_id}: the base at {offset} lies behind a definition that orders items"
+            )
         base = decode_base(record)
         timestamp_us = max(position.timestamp_us, record.timestamp_us)
         after = replace(
@@ -214,8 +239,9 @@ class _Step:
         self._timestamp_us = max(self._timestamp_us, record.timestamp_us)
         return record
 
-    def apply(self, view: ViewWriter) -> None:
-        """Give the view the changes and the position, in one transaction."""
+    @property
+    def position(self) -> LogPosition:
+        """Where the view stands once it has the changes."""
         position = replace(
             self._start,
             next_offset=self._next_offset,
@@ -224,4 +250,8 @@ class _Step:
             closed_us=self._timestamp_us,
             definition=self._definition,
         )
-        self._changes.flush(view, self._changes.total(position))
+        return self._changes.total(position)
+
+    def apply(self, view: ViewWriter) -> None:
+        """Give the view the changes and the position, in one transaction."""
+        self._changes.flush(view, self.position)

@@ -3,7 +3,18 @@ import pytest
 from stator.adapters.view_memory import MemoryViews, MemoryViewStore
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, Views
-from tests.contracts.view_contract import ViewContract, at, contents, put
+from tests.contracts.view_contract import (
+    BY_LIKES,
+    BY_LIKES_AND_EXPIRY,
+    ViewContract,
+    at,
+    contents,
+    derive,
+    derived,
+    post,
+    put,
+    rows_due,
+)
 
 
 class TestMemoryViews(ViewContract):
@@ -26,6 +37,19 @@ def test_a_machine_crash_can_take_back_the_last_applies() -> None:
     assert restarted.position == at(1)
     assert [(key, item.image) for key, item in contents(restarted)] == [(b"a", b"1"), (b"b", b"{}")]
     assert store.lose_applies(1, 1) == 0
+
+
+def test_a_machine_crash_takes_rows_and_layout_back_with_the_items() -> None:
+    store = MemoryViewStore(undo_applies_max=9)
+    view = MemoryViews(store).open(1)
+    derive(view, BY_LIKES, at(1))
+    view.apply([post(b"a" * 16, 1)], at(2))
+    before = derived(view)
+    derive(view, BY_LIKES_AND_EXPIRY, at(3))
+    view.apply([post(b"a" * 16, 2), post(b"b" * 16, 3)], at(4))
+    store.lose_applies(1, 2)
+    assert (view.position, view.layout) == (at(2), BY_LIKES)
+    assert derived(view) == before == rows_due(view)
 
 
 def test_a_view_that_cannot_be_trusted_comes_back_empty() -> None:

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
-from stator.ports.view import Change, StoredItem, ViewReader, Views
+from stator.model.tables import KeyAttribute
+from stator.ports.view import Change, StoredItem, ViewReader, Views, ViewWriter
+from stator.rules.local_rows import NO_ROWS, LocalLayout, row_keys
 
 POSITION = LogPosition(
     next_offset=Offset(7),
@@ -53,6 +55,42 @@ def at(offset: int) -> LogPosition:
 def contents(view: ViewReader) -> list[tuple[bytes, StoredItem]]:
     """Everything in the view, in order."""
     return list(view.scan(b"", None))
+
+
+BY_LIKES = LocalLayout((KeyAttribute("likes", "N"),))
+BY_LIKES_AND_EXPIRY = LocalLayout((KeyAttribute("likes", "N"),), "gone")
+POSTS = st.builds(
+    lambda key, likes, gone: Change(
+        key,
+        None
+        if likes is None
+        else StoredItem(TimestampUs(1), b'{"gone":{"N":"%d"},"likes":{"N":"%d"}}' % (gone, likes)),
+    ),
+    KEYS,
+    st.none() | st.integers(-9, 9),
+    st.integers(0, 9),
+)
+
+
+def post(key: bytes, likes: int) -> Change:
+    """A change that stores an item which `BY_LIKES` gives a row."""
+    return put(key, b'{"likes":{"N":"%d"}}' % likes)
+
+
+def derive(view: ViewWriter, layout: LocalLayout, position: LogPosition) -> None:
+    """All steps of a derivation."""
+    for _ in view.derive(layout, position):
+        pass
+
+
+def derived(view: ViewReader) -> list[tuple[bytes, bytes, StoredItem]]:
+    """All rows of a view, in order."""
+    return [tuple(row) for row in view.rows(b"", None)]
+
+
+def rows_due(view: ViewReader) -> list[tuple[bytes, bytes, StoredItem]]:
+    """All rows that a view should have: what its layout says of its items."""
+    return sorted((row, key, item) for key, item in contents(view) for row in row_keys(view.layout, key, item.image))
 
 
 class ViewContract(ABC):
@@ -252,3 +290,112 @@ class ViewContract(ABC):
         position = replace(POSITION, lanes=lanes)
         views.open(1).apply([], position)
         assert views.open(1).position == position
+
+    def test_a_view_without_a_layout_derives_nothing(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([post(b"a" * 16, 3)], at(1))
+        assert view.layout == NO_ROWS
+        assert derived(view) == []
+
+    def test_rows_follow_their_items_within_each_apply(self, views: Views) -> None:
+        view = views.open(1)
+        derive(view, BY_LIKES, at(1))
+        view.apply([post(b"a" * 16, 3), post(b"b" * 16, 1), put(b"c" * 16)], at(2))
+        view.apply([post(b"a" * 16, 5), post(b"a" * 16, 7), Change(b"b" * 16, None), post(b"c" * 16, 2)], at(3))
+        assert [item_key for _, item_key, _ in derived(view)] == [b"a" * 16, b"c" * 16]
+        assert derived(view) == rows_due(view)
+        view.apply([put(b"a" * 16)], at(4))
+        assert [item_key for _, item_key, _ in derived(view)] == [b"c" * 16]
+
+    def test_rows_are_read_in_both_directions_between_two_keys(self, views: Views) -> None:
+        view = views.open(1)
+        derive(view, BY_LIKES, at(1))
+        view.apply([post(b"p" * 16 + b"%d" % number, number) for number in range(9, 0, -1)], at(2))
+        rows = derived(view)
+        assert [item_key[-1:] for _, item_key, _ in rows] == [b"%d" % number for number in range(1, 10)]
+        low, high = rows[2][0], rows[6][0]
+        assert [tuple(row) for row in view.rows(low, high)] == rows[2:6]
+        assert [tuple(row) for row in view.rows(low, high, reverse=True)] == rows[2:6][::-1]
+        assert list(view.rows(high, low)) == []
+
+    def test_a_layout_that_comes_later_finds_every_item_and_moves_the_position_last(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(1))
+        steps = 0
+        for _ in view.derive(BY_LIKES, at(2)):
+            steps += 1
+            assert (view.position, view.layout) == (at(1), NO_ROWS)
+        assert steps > 2
+        assert (view.position, view.layout) == (at(2), BY_LIKES)
+        assert len(derived(view)) == 1_000
+        assert derived(view) == rows_due(view)
+
+    def test_rows_of_both_layouts_are_there_while_the_layout_changes(self, views: Views) -> None:
+        view = views.open(1)
+        derive(view, BY_LIKES, at(1))
+        view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(2))
+        before = derived(view)
+        for _ in view.derive(BY_LIKES_AND_EXPIRY, at(3)):
+            assert derived(view) == before
+
+    def test_a_layout_that_derives_less_takes_its_rows_away(self, views: Views) -> None:
+        view = views.open(1)
+        derive(view, BY_LIKES, at(1))
+        view.apply([post(b"%016d" % number, number) for number in range(600)], at(2))
+        derive(view, NO_ROWS, at(3))
+        assert derived(view) == []
+
+    def test_a_derivation_cut_short_is_done_over_by_whoever_opens_the_view_again(self) -> None:
+        views = self.open_views()
+        view = views.open(1)
+        derive(view, LocalLayout(expiry_attribute="likes"), at(1))
+        view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(2))
+        next(view.derive(BY_LIKES, at(3)))
+        views.close()
+        views = self.open_views()
+        view = views.open(1)
+        assert (view.position, view.layout) == (at(2), LocalLayout(expiry_attribute="likes"))
+        derive(view, BY_LIKES, at(3))
+        assert derived(view) == rows_due(view)
+        views.close()
+
+    def test_layout_and_rows_survive_reopening(self) -> None:
+        views = self.open_views()
+        derive(views.open(1), BY_LIKES_AND_EXPIRY, POSITION)
+        views.open(1).apply([post(b"a" * 16, 1)], POSITION)
+        views.close()
+        views = self.open_views()
+        view = views.open(1)
+        assert (view.layout, len(derived(view))) == (BY_LIKES_AND_EXPIRY, 1)
+        view.apply([post(b"b" * 16, 2)], at(2))
+        assert derived(view) == rows_due(view)
+        views.close()
+
+    def test_installing_ends_the_layout(self, views: Views) -> None:
+        view = views.open(1)
+        derive(view, BY_LIKES, at(1))
+        view.apply([post(b"old" * 8, 1)], at(2))
+        view.install([post(b"new" * 8, 1)], at(3))
+        assert (view.layout, derived(view)) == (NO_ROWS, [])
+        derive(view, BY_LIKES, at(4))
+        assert [item_key for _, item_key, _ in derived(view)] == [b"new" * 8]
+
+    def test_rows_are_what_the_layout_derives_from_the_items_after_any_changes(self) -> None:
+        layouts = st.sampled_from([NO_ROWS, BY_LIKES, BY_LIKES_AND_EXPIRY])
+
+        @settings(max_examples=60, deadline=None)
+        @given(moves=st.lists(layouts | st.lists(POSTS, max_size=8), max_size=8))
+        def rows_are_derived(moves: list[LocalLayout | list[Change]]) -> None:
+            views.drop(1)
+            view = views.open(1)
+            for offset, move in enumerate(moves):
+                if isinstance(move, LocalLayout):
+                    derive(view, move, at(offset))
+                else:
+                    view.apply(move, at(offset))
+                assert derived(view) == rows_due(view)
+                assert [tuple(row) for row in view.rows(b"", None, reverse=True)] == rows_due(view)[::-1]
+
+        views = self.open_views()
+        rows_are_derived()
+        views.close()

@@ -4,9 +4,18 @@ from dataclasses import fields
 
 import pytest
 
-from stator.codec.view_values import decode_item, decode_position, encode_item, encode_position
+from stator.codec.view_values import (
+    decode_item,
+    decode_layout,
+    decode_position,
+    encode_item,
+    encode_layout,
+    encode_position,
+)
 from stator.model.errors import DamagedDataError
 from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+from stator.model.tables import KeyAttribute
+from stator.rules.local_rows import NO_ROWS, LocalLayout
 
 ITEM = (TimestampUs(1_700_000_000_000_001), b'{"pk":{"S":"a"}}')
 ITEM_V1 = bytes.fromhex("00060a24181e40017b22706b223a7b2253223a2261227d7d")
@@ -26,8 +35,8 @@ POSITION = LogPosition(
     base="snapshots/00000001/0000000000000009.snap",
     base_offset=Offset(2),
 )
-POSITION_V1 = bytes.fromhex(
-    "9b01ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
+POSITION_V2 = bytes.fromhex(
+    "9b02ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
     "1e4001cf00060a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f"
     "30303030303030312f303030303030303030303030303030392e736e617002",
 )
@@ -38,9 +47,9 @@ def test_version_1_items_still_load_and_are_written_the_same() -> None:
     assert encode_item(*ITEM) == ITEM_V1
 
 
-def test_version_1_positions_still_load_and_are_written_the_same() -> None:
-    assert decode_position(POSITION_V1) == POSITION
-    assert encode_position(POSITION) == POSITION_V1
+def test_version_2_positions_still_load_and_are_written_the_same() -> None:
+    assert decode_position(POSITION_V2) == POSITION
+    assert encode_position(POSITION) == POSITION_V2
 
 
 def test_no_field_of_a_position_is_forgotten() -> None:
@@ -51,17 +60,33 @@ def test_no_field_of_a_position_is_forgotten() -> None:
 
 
 def test_another_format_is_recognised() -> None:
-    with pytest.raises(DamagedDataError, match="format 2"):
-        decode_position(POSITION_V1.replace(b"\x9b\x01", b"\x9b\x02", 1))
+    with pytest.raises(DamagedDataError, match="format 1"):
+        decode_position(POSITION_V2.replace(b"\x9b\x02", b"\x9b\x01", 1))
 
 
-@pytest.mark.parametrize("length", range(len(POSITION_V1)))
+@pytest.mark.parametrize("length", range(len(POSITION_V2)))
 def test_a_cut_position_is_damaged(length: int) -> None:
     with pytest.raises(DamagedDataError):
-        decode_position(POSITION_V1[:length])
+        decode_position(POSITION_V2[:length])
 
 
 @pytest.mark.parametrize("length", range(8))
 def test_an_item_without_a_version_is_damaged(length: int) -> None:
     with pytest.raises(DamagedDataError):
         decode_item(ITEM_V1[:length])
+
+
+LAYOUT = LocalLayout((KeyAttribute("likes", "N"), KeyAttribute("när", "S")), "gone_at")
+LAYOUT_V2 = bytes.fromhex("929292a56c696b6573a14e92a46ec3a472a153a7676f6e655f6174")
+
+
+def test_version_2_layouts_still_load_and_are_written_the_same() -> None:
+    assert decode_layout(LAYOUT_V2) == LAYOUT
+    assert encode_layout(LAYOUT) == LAYOUT_V2
+    assert decode_layout(encode_layout(NO_ROWS)) == NO_ROWS
+
+
+@pytest.mark.parametrize("length", range(len(LAYOUT_V2)))
+def test_a_cut_layout_is_damaged(length: int) -> None:
+    with pytest.raises(DamagedDataError):
+        decode_layout(LAYOUT_V2[:length])

@@ -10,10 +10,13 @@ import pytest
 
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.view_memory import MemoryView, MemoryViewStore
+from stator.codec.catalog_entries import layout_of
+from stator.codec.log_records import DEFINE, encode_define
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
-from stator.model.records import Base, LogMessage
+from stator.model.records import Base, Kind, LogMessage
 from stator.ports.view import Change, StoredItem, ViewWriter
+from stator.rules.local_rows import NO_ROWS, row_keys
 from stator.runtime.replica import Replica
 from tests.histories import Items, RandomLog, position_of
 from tests.virtual_time import run, settle
@@ -52,6 +55,9 @@ def assert_is_fold(view: MemoryView, log: RandomLog) -> None:
     assert (view.position.digest, view.position.items) == (expected.digest, expected.items)
     assert (view.position.item_bytes, view.position.definition) == (expected.item_bytes, expected.definition)
     assert (view.position.timestamp_us, view.position.closed_us) == (expected.timestamp_us, expected.timestamp_us)
+    assert view.layout == layout_of(expected.definition)
+    rows = sorted((row, key) for key, item in log.states[at].items() for row in row_keys(view.layout, key, item.image))
+    assert [(row, key) for row, key, _ in view.rows(b"", None)] == rows
 
 
 @contextmanager
@@ -201,6 +207,42 @@ def grown_elsewhere() -> RandomLog:
     log = RandomLog(LogId(LOG + 1), random.Random(0))
     log.grow(5)
     return log
+
+
+def test_a_definition_that_orders_a_large_view_anew_lets_others_work_meanwhile_and_is_reached_last() -> None:
+    async def scenario() -> None:
+        log, view = RandomLog(LOG, random.Random(8)), MemoryView(0)
+        log.claim()
+        replica = replica_on(view)
+        await replica.fold(log.messages)
+        items: Items = {b"%016d" % number: StoredItem(TimestampUs(1), b'{"v":{"N":"7"}}') for number in range(2_000)}
+        view.apply([Change(key, item) for key, item in items.items()], position_of(items, view.position))
+        while layout_of(log.positions[-1].definition) == NO_ROWS:
+            log.define()
+        folding = asyncio.ensure_future(replica.fold(log.messages[1:]))
+        turns = 0
+        while not folding.done():
+            assert view.position.next_offset < log.end
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 5
+        assert view.position.next_offset == log.end
+        assert sum(1 for _ in view.rows(b"", None)) == 2_000
+
+    run(scenario())
+
+
+def test_a_definition_that_is_none_halts_the_replica() -> None:
+    async def scenario() -> None:
+        log = grown(1, steps=3)
+        raw = log._leader.record(LOG, Kind.DEFINE, log.now_us + 1, encode_define(b"\0"), DEFINE)
+        log._accepted(raw)
+        replica = replica_on(MemoryView(0))
+        with pytest.raises(DamagedDataError, match="definition"):
+            await replica.fold(log.messages)
+        assert replica.position.next_offset == log.end - 1
+
+    run(scenario())
 
 
 def based_log(items: Items) -> tuple[RandomLog, Base]:

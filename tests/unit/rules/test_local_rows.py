@@ -1,0 +1,91 @@
+"""Rows of one partition key lie in the order of the index's sort key, whatever legal keys there are."""
+
+import base64
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stator.model.item import encode_image
+from stator.model.key_order import item_key, key_bytes
+from stator.model.tables import KeyAttribute
+from stator.rules.local_rows import NO_ROWS, LocalLayout, expiry_rows, local_index, local_row_key, row_keys
+
+LMDB_KEY_BYTES_MAX = 1_978
+PARTITION = {"S": "forum"}
+BY_LIKES = LocalLayout((KeyAttribute("likes", "N"),))
+BY_THREE = LocalLayout((KeyAttribute("s", "S"), KeyAttribute("n", "N"), KeyAttribute("b", "B")))
+
+_BYTES = st.binary(min_size=1, max_size=1_024) | st.builds(
+    lambda byte, size: bytes([byte]) * size, st.sampled_from([0, 8, 9, 255]), st.integers(1, 1_024)
+)
+VALUES = {
+    "B": _BYTES.map(lambda data: {"B": base64.b64encode(data).decode()}),
+    "S": st.text(min_size=1, max_size=40).map(lambda text: {"S": text}),
+    "N": st.integers(-(10**9), 10**9).map(lambda number: {"N": str(number)}),
+}
+PAIRS = st.sampled_from("BSN").flatmap(lambda kind: st.tuples(VALUES[kind], VALUES[kind]))
+
+
+def key_of(sort: dict[str, Any]) -> bytes:
+    return item_key(PARTITION, sort)
+
+
+@given(PAIRS, st.tuples(VALUES["B"], VALUES["B"]))
+def test_rows_are_ordered_by_the_sort_key_of_the_index(pair: Any, base_sorts: Any) -> None:
+    (one, other), (one_base, other_base) = pair, base_sorts
+    rows = [local_row_key(2, key_of(one_base), one), local_row_key(2, key_of(other_base), other)]
+    if one != other:
+        assert (rows[0] < rows[1]) == (key_bytes(one) < key_bytes(other))
+    assert (rows[0] == rows[1]) == (one == other and one_base == other_base)
+
+
+@given(st.binary(min_size=1, max_size=500), st.binary(min_size=1, max_size=500))
+def test_rows_of_equal_sort_keys_are_ordered_by_the_table_s(one: bytes, other: bytes) -> None:
+    sorts = [{"B": base64.b64encode(data).decode()} for data in (one, other)]
+    rows = [local_row_key(0, key_of(sort), {"N": "7"}) for sort in sorts]
+    assert (rows[0] < rows[1]) == (one < other)
+
+
+def test_items_whose_long_keys_differ_at_the_end_have_rows_of_their_own() -> None:
+    keys = [key_of({"S": "x" * 1_023 + end}) for end in "abc"]
+    assert len({local_row_key(0, key, {"N": "7"}) for key in keys}) == 3
+
+
+def test_the_longest_row_fits_into_a_view() -> None:
+    row = local_row_key(4, key_of({"S": "x" * 1_024}), {"S": "y" * 1_024})
+    assert len(row) <= LMDB_KEY_BYTES_MAX
+
+
+def test_an_item_has_a_row_in_each_index_whose_sort_key_it_has() -> None:
+    key = key_of({"S": "a"})
+    image = encode_image({"s": {"S": "x"}, "n": {"N": "5"}, "b": {"B": "AA=="}, "other": {"L": []}})
+    rows = row_keys(BY_THREE, key, image)
+    assert sorted(row[:2] for row in rows) == [local_index(0), local_index(1), local_index(2)]
+    assert row_keys(BY_THREE, key, encode_image({"n": {"N": "5"}})) == {local_row_key(1, key, {"N": "5"})}
+
+
+def test_values_that_no_sort_key_may_have_give_no_row() -> None:
+    key = key_of({"S": "a"})
+    for value in ({"N": "5"}, {"S": ""}, {"S": "x" * 1_025}, {"NULL": True}, {"L": [{"S": "x"}]}):
+        assert row_keys(BY_THREE, key, encode_image({"s": value})) == frozenset()
+
+
+def test_no_item_and_no_layout_mean_no_rows() -> None:
+    key = key_of({"S": "a"})
+    assert row_keys(BY_LIKES, key, None) == frozenset()
+    assert row_keys(NO_ROWS, key, b"never decoded") == frozenset()
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2**40))
+def test_the_rows_of_a_stretch_of_seconds_are_those_of_the_items_due_in_it(due: int, first: int, last: int) -> None:
+    (row,) = row_keys(LocalLayout(expiry_attribute="gone"), key_of({"S": "a"}), encode_image({"gone": {"N": str(due)}}))
+    low, high = expiry_rows(first, last)
+    assert high is not None
+    assert (low <= row < high) == (first <= due <= last)
+
+
+def test_an_attribute_that_is_no_instant_gives_no_expiry_row() -> None:
+    for value in ({"S": "5"}, {"N": "1.5"}, {"N": "-5"}, {"N": "1" + "0" * 20}):
+        image = encode_image({"gone": value})
+        assert row_keys(LocalLayout(expiry_attribute="gone"), key_of({"S": "a"}), image) == frozenset()
