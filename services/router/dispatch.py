@@ -13,6 +13,7 @@ from .operations.create_table import create_table
 from .operations.delete_item import delete_item
 from .operations.delete_table import delete_table
 from .operations.describe_continuous_backups import describe_continuous_backups
+from .operations.describe_endpoints import describe_endpoints
 from .operations.describe_limits import describe_limits
 from .operations.describe_table import describe_table
 from .operations.describe_time_to_live import describe_time_to_live
@@ -55,6 +56,8 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateTimeToLive": update_time_to_live,
 }
 _TARGET = "DynamoDB_20120810."
+_ENDPOINTS = _TARGET + "DescribeEndpoints"
+"""The one operation that is about the connection and about nothing that a request could hold."""
 
 
 class Dispatch:
@@ -69,6 +72,8 @@ class Dispatch:
         prefix, _, name = request.target.partition(".")
         operation = OPERATIONS.get(name) if prefix + "." == _TARGET else None
         if operation is None:
+            if request.target == _ENDPOINTS:
+                return describe_endpoints(request.headers)
             return error_response(UnknownOperationError())
         began_at = self._accounts.now()
         members: dict[str, Any] = {}

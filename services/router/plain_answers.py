@@ -23,8 +23,9 @@ def plain_answer(method: str, path: str, headers: Mapping[str, str], body: bytes
             return _NOT_FOUND
         return None if "x-amz-target" in headers else _UNKNOWN_OPERATION
     if method == "GET" and at_root:
-        host = headers.get("host", "localhost").partition(":")[0]
-        return Response(200, f"healthy: dynamodb.{host} ".encode("latin-1"), content_type="text/plain")
+        # AWS names the endpoint that was asked, `dynamodb.us-east-1.amazonaws.com`, and ends in a space.
+        host = headers.get("host", "localhost")
+        return Response(200, f"healthy: {host} ".encode("latin-1"), content_type="text/plain")
     if method == "OPTIONS" and "origin" in headers:
         return _preflight(headers)
     if method == "HEAD":

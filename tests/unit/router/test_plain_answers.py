@@ -15,8 +15,9 @@ def test_plain_json_is_a_call_too() -> None:
 
 
 def test_get_says_healthy_with_aws_trailing_space() -> None:
-    answer = plain_answer("GET", "/", {"host": "localhost:8000"}, b"")
-    assert (answer.status, answer.body) == (200, b"healthy: dynamodb.localhost ")
+    for host in ("localhost:8000", "dynamodb.us-east-1.amazonaws.com"):
+        answer = plain_answer("GET", "/", {"host": host}, b"")
+        assert (answer.status, answer.body) == (200, b"healthy: %s " % host.encode())
 
 
 def test_preflight_allows_what_the_browser_asks() -> None:
