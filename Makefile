@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
+MINIO_VERSION := $(shell sed -n 's/^ARG MINIO_VERSION=//p' deploy/minio/Dockerfile)
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 SEEDS ?= 100
 ARGS ?=
 
@@ -28,6 +29,12 @@ cluster-down: ## stop the cluster, keep its data
 cluster-clean: cluster-down ## stop the cluster and delete its data
 	rm -rf .cluster
 
+up: docker ## a whole cluster in containers; API on :8000, data in named volumes (docs/compose.md)
+	$(COMPOSE) up --build --detach --wait
+
+down: docker ## stop the containers, keep their data
+	$(COMPOSE) down
+
 ##@ Develop
 setup: .venv/.runtime ## make .venv with the hashed runtime requirements and the stator command
 	@$(BIN)/python -m compileall -q stator services
@@ -46,6 +53,9 @@ test: toolchain setup .venv/.dev .tools/kafka/.stamp .tools/minio-$(MINIO_VERSIO
 
 sim: setup .venv/.dev ## run SEEDS=n simulated clusters
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
+
+compose-test: docker setup .venv/.dev ## run the containers through writes, faults and a restart (its own project and volumes)
+	COMPOSE="$(COMPOSE)" $(BIN)/pytest -m compose --timeout 3600 --durations 0 tests/compose $(ARGS)
 
 bench: setup .venv/.dev ## measure; results say commit and machine
 	$(BIN)/python -m bench $(ARGS)
@@ -88,4 +98,7 @@ toolchain:
 	GOBIN="$(CURDIR)/.tools/bin" go install -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
 	@touch $@
 
-.PHONY: run cluster cluster-down cluster-clean setup check test sim bench lock help toolchain
+docker:
+	@$(COMPOSE) version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { echo 'This needs a running Docker engine and the Compose plugin, 2.24 or newer: https://docs.docker.com/compose/install' >&2; exit 1; }
+
+.PHONY: run cluster cluster-down cluster-clean up down setup check test sim compose-test bench lock help toolchain docker

@@ -164,14 +164,15 @@ def dynamodb(endpoint: str, *, attempts: int = 1, read_timeout_s: float = _ANSWE
         client.close()
 
 
-def create_table(endpoint: str, name: str) -> None:
-    """An on-demand table with a string key `pk` that takes writes when this returns."""
+def create_table(endpoint: str, name: str, **also: Any) -> None:
+    """An on-demand table with a string key `pk`, and what else CreateTable takes, that takes writes when this returns."""
     with dynamodb(endpoint, attempts=10, read_timeout_s=30.0) as client:
         client.create_table(
             TableName=name,
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
             BillingMode="PAY_PER_REQUEST",
+            **also,
         )
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 

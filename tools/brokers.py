@@ -56,6 +56,8 @@ SETTINGS = {
     "offsets.topic.num.partitions": 4,
     "transaction.state.log.num.partitions": 4,
     "group.initial.rebalance.delay.ms": 0,
+    # the streams service keeps its place in committed offsets, also while it is down for long (docs/change-topics.md)
+    "offsets.retention.minutes": 365 * 24 * 60,
 }
 
 

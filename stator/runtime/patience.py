@@ -15,7 +15,7 @@ _log = structlog.get_logger()
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 LOOK_S = 0.5
-SAY_S = 5.0
+SAY_S = 4.0
 ATTEMPT_S = 4.0
 """How long a starting process lets a server take for an answer; also how long a stop may take meanwhile."""
 
