@@ -23,6 +23,7 @@ from .operations.list_tags_of_resource import list_tags_of_resource
 from .operations.put_item import put_item
 from .operations.query import query
 from .operations.restore_table_to_point_in_time import restore_table_to_point_in_time
+from .operations.scan import scan
 from .operations.tag_resource import tag_resource
 from .operations.untag_resource import untag_resource
 from .operations.update_continuous_backups import update_continuous_backups
@@ -48,6 +49,7 @@ OPERATIONS: dict[str, Operation] = {
     "PutItem": put_item,
     "Query": query,
     "RestoreTableToPointInTime": restore_table_to_point_in_time,
+    "Scan": scan,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "UpdateContinuousBackups": update_continuous_backups,

@@ -85,10 +85,14 @@ class Router:
 
     def query(self, query: Query, render: Callable[[Page], Response], *, strong: bool) -> "asyncio.Future[Response]":
         """Read one page of one partition."""
+        return self._answer(self.page(query, strong=strong), render)
+
+    def page(self, query: Query, *, strong: bool) -> "asyncio.Future[Page]":
+        """One page of one partition, for operations that put several together."""
         log_id = LogId(query.log_id)
         if strong:
-            return self._answer(self._partitions.ask_leader(log_id, "query", query), render)
-        return self._answer(self._partitions.ask_reader(log_id, "read_query", query), render)
+            return self._partitions.ask_leader(log_id, "query", query)
+        return self._partitions.ask_reader(log_id, "read_query", query)
 
     async def size(self, log_id: LogId) -> Size:
         """How much a partition's view holds."""

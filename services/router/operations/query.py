@@ -6,21 +6,18 @@ from typing import Any
 from stator.expressions.condition_checks import check_filter
 from stator.expressions.key_conditions import bind
 from stator.expressions.legacy import check_filter_attributes, key_range
-from stator.model.attributes import normalise_item
 from stator.model.errors import ValidationError
-from stator.model.item import Item, decode_image, encode_image
 from stator.model.key_order import token
-from stator.model.tables import Index, KeySchema, Table, partition_for
-from stator.rules.capacity import read_units
+from stator.model.tables import partition_for
 from stator.rules.commands import Page, Query
 from stator.rules.index_reads import check_carried
 from stator.rules.key_checks import check_scalar_keys, check_sort_values
 from stator.rules.key_spans import span_of
-from stator.rules.start_keys import behind
+from stator.rules.start_keys import behind, normalised_start_key
 
 from ..expression_parameters import ExpressionParameters
-from ..http_messages import Response, Usage
-from ..response_bodies import array, consumed_read, spliced
+from ..http_messages import Response
+from ..pages import index_of, only_counts, page_answer
 from ..routing import Router
 
 
@@ -36,12 +33,12 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
     condition = parameters.condition("FilterExpression")
     projection = parameters.bundle("ProjectionExpression")
     start = request.get("ExclusiveStartKey")
-    start_key = None if start is None else normalise_item(start)
+    start_key = None if start is None else normalised_start_key(start)
     parameters.check()
     table = router.table(request["TableName"])
     strong = request.get("ConsistentRead") is True
-    index = _index_of(table, request.get("IndexName"), strong=strong)
-    count_only = _check_select(request, index, projected=projection is not None)
+    index = index_of(table, request.get("IndexName"), strong=strong)
+    count_only = only_counts(request, index, projected=projection is not None)
     key = table.key if index is None else index.key
     check_filter_attributes(request.get("QueryFilter"), key.names)
     if condition is not None:
@@ -61,28 +58,9 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
     reverse = request.get("ScanIndexForward") is False
     if start_key is not None:
         span = behind(start_key, span, asked, table.key, index, reverse=reverse)
-    capacity = request.get("ReturnConsumedCapacity")
 
     def render(page: Page) -> Response:
-        last = None if page.last is None else encode_image(_position(decode_image(page.last), table.key, index))
-        return spliced(
-            ("Items", None if count_only else array(page.images)),
-            ("Count", b"%d" % page.count),
-            ("ScannedCount", b"%d" % page.scanned),
-            ("LastEvaluatedKey", last),
-            (
-                "ConsumedCapacity",
-                consumed_read(capacity, table.name, request.get("IndexName"), page.bytes_read, strong=strong),
-            ),
-            usage=(
-                Usage(
-                    table.name,
-                    request.get("IndexName", ""),
-                    read_units(page.bytes_read, strong=strong),
-                    items=page.count,
-                ),
-            ),
-        )
+        return page_answer(request, table, index, page, count_only=count_only, strong=strong)
 
     page = Query(
         log_id=log_id,
@@ -96,43 +74,3 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         count_only=count_only,
     )
     return router.query(page, render, strong=strong)
-
-
-def _index_of(table: Table, name: str | None, *, strong: bool) -> Index | None:
-    if name is None:
-        return None
-    index = table.index(name)
-    if index is None:
-        raise ValidationError(f"The table does not have the specified index: {name}")
-    if strong:
-        raise ValidationError("Consistent reads are not supported on global secondary indexes")
-    return index
-
-
-def _check_select(request: dict[str, Any], index: Index | None, *, projected: bool) -> bool:
-    """Whether only counts are wanted."""
-    select = request.get("Select")
-    if projected and select not in {None, "SPECIFIC_ATTRIBUTES"}:
-        member = "ProjectionExpression" if "ProjectionExpression" in request else "AttributesToGet"
-        raise ValidationError(f"Cannot specify the {member} when choosing to get {_wanted(select)}")
-    if select == "SPECIFIC_ATTRIBUTES" and not projected:
-        raise ValidationError(
-            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
-        )
-    if select == "ALL_PROJECTED_ATTRIBUTES" and index is None:
-        raise ValidationError("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
-    if select == "ALL_ATTRIBUTES" and index is not None and index.projection.type != "ALL":
-        raise ValidationError(
-            "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary"
-            f" index {index.name} because its projection type is not ALL"
-        )
-    return select == "COUNT"
-
-
-def _wanted(select: str) -> str:
-    return "only the Count" if select == "COUNT" else select
-
-
-def _position(item: Item, key: KeySchema, index: Index | None) -> Item:
-    names = dict.fromkeys((*key.names, *(() if index is None else index.key.names)))
-    return {name: item[name] for name in names}
