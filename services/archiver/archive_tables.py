@@ -1,7 +1,7 @@
 """Which logs are archived: the catalog's, and every log of every table. Index logs are not: indexes are rebuilt."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -11,6 +11,7 @@ from stator.model.tables import Table
 from stator.ports.archive import Archive
 from stator.ports.clock import Clock
 from stator.ports.log import Log
+from stator.rules.reports import Place
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 
@@ -42,10 +43,22 @@ class ArchiverService:
         self._limits = limits
         self._mine = mine
         self._running: dict[LogId, asyncio.Task[None]] = {}
+        self._halted: dict[LogId, str] = {}
         self._start(CATALOG_LOG)
         for held in catalog.tables.values():
             self._changed(None, held.table)
         catalog.watchers.append(self._changed)
+
+    def places(self) -> Iterator[Place]:
+        """How far this process has shipped its logs."""
+        for log_id, shipper in self.shippers.items():
+            yield Place(
+                log_id=log_id,
+                duty="archives",
+                next_offset=shipper.archived_until,
+                timestamp_us=shipper.archived_us,
+                problem=self._halted.get(log_id, ""),
+            )
 
     def _changed(self, before: Table | None, after: Table | None) -> None:
         if after is None and before is not None:
@@ -69,6 +82,7 @@ class ArchiverService:
                 await shipper.run()
             except DamagedDataError as error:
                 _log.error("archiving_halted", log_id=log_id, reason=error.message)
+                self._halted[log_id] = error.message
                 return
             except LogError as error:
                 _log.warning("archiving_interrupted", log_id=log_id, reason=error.message)
@@ -77,3 +91,4 @@ class ArchiverService:
     def _stop(self, log_id: LogId) -> None:
         if self.shippers.pop(log_id, None) is not None:
             self._running.pop(log_id).cancel()
+            self._halted.pop(log_id, None)

@@ -64,6 +64,11 @@ class SegmentShipper:
         """Everything below is in the archive, read back and listed: the log may be trimmed up to here."""
         return self._head.next_offset
 
+    @property
+    def archived_us(self) -> TimestampUs:
+        """The time of the newest record archived; 0 for none, or when the newest segment has no accepted record."""
+        return self._head.segments[-1].timestamp_us_max if self._head.segments else TimestampUs(0)
+
     async def run(self) -> None:
         """Ship until cancelled. An archive that is away is waited for, meanwhile the log is not read.
 

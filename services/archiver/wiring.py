@@ -18,7 +18,8 @@ class ArchiverProcess:
         node = self._node
         await node.join(archive=True)
         limits = SegmentLimits(segment_age_s=node.settings.segment_age_s)
-        ArchiverService(node.log, node.archive, node.catalog, node.clock, node.tasks, limits, node.mine)
+        archiver = ArchiverService(node.log, node.archive, node.catalog, node.clock, node.tasks, limits, node.mine)
+        node.vitals.places.append(archiver.places)
 
     async def stop(self) -> None:
         """Leave; what is not shipped yet is read from the log again."""

@@ -39,7 +39,7 @@ class GsiProcess:
         self._clock = SystemClock()
         self._ids = SystemIds()
         self._tasks = Tasks(on_failure)
-        self._vitals = Vitals(settings.node, "gsi")
+        self._vitals = Vitals(settings.node, "gsi", self._clock, settings.data)
         self._admin = AdminPort(settings.host, settings.admin_port, self._vitals)
         s3 = S3Settings(
             endpoint=settings.s3_endpoint,

@@ -19,6 +19,8 @@ from stator.model.records import Effect, Kind
 from stator.ports.log import Log
 from stator.rules.acceptance import chain_after
 
+from .append_meter import AppendMeter
+
 BATCH_BYTES_MAX = 1024 * 1024
 """Images in one batch, before it is closed and the next one opened. A single larger request is a batch of its own."""
 
@@ -49,6 +51,8 @@ class Batch:
     """Kind, schema and payload of a record that is not simply effects (or, without any, a barrier)."""
     offset: Offset | None = None
     sent_at: float = 0.0
+    began_at: float = 0.0
+    """As `sent_at`, on the meter's finer clock."""
 
 
 class GroupCommit:
@@ -62,6 +66,7 @@ class GroupCommit:
         claim_offset: Offset,
         timestamp: Callable[[], TimestampUs],
         on_doubt: Callable[[], None],
+        meter: AppendMeter,
     ) -> None:
         self.confirmed_seq = Seq(0)
         self.confirmed_offset = claim_offset
@@ -71,6 +76,7 @@ class GroupCommit:
         self._chain = lane.chain
         self._timestamp = timestamp
         self._on_doubt = on_doubt
+        self._meter = meter
         self._loop = asyncio.get_running_loop()
         self._open: deque[Batch] = deque()
         self._in_flight: deque[Batch] = deque()
@@ -143,6 +149,7 @@ class GroupCommit:
             self._chain = chain_after(self._chain, raw)
             self._in_flight.append(batch)
             batch.sent_at = self._loop.time()
+            batch.began_at = self._meter.now()
             self._log.append(self._log_id, raw, partial(self._reported, batch))
 
     def _encode(self, batch: Batch) -> bytes:
@@ -193,6 +200,7 @@ class GroupCommit:
         batch = self._in_flight.popleft()
         self.confirmed_seq = batch.seq
         self.confirmed_offset = offset
+        self._meter.confirmed(batch.began_at, len(batch.effects))
         for _, future, finish in batch.waiting:
             if not future.done():
                 try:

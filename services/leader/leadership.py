@@ -40,6 +40,7 @@ from stator.rules.commands import Define, Defined
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.replica import Replica
 
+from .append_meter import AppendMeter
 from .group_commit import GroupCommit, Waiting
 from .unmaterialized import Unmaterialized
 from .write_path import Request, WritePath
@@ -69,7 +70,16 @@ class Leadership:
     """One partition in one leader process: a warm view always, and the right to write while it lasts."""
 
     def __init__(
-        self, node: str, replica: Replica, log: Log, clock: Clock, ids: IdSource, tasks: Tasks, *, claim_on_use: bool
+        self,
+        node: str,
+        replica: Replica,
+        log: Log,
+        clock: Clock,
+        ids: IdSource,
+        tasks: Tasks,
+        *,
+        claim_on_use: bool,
+        meter: AppendMeter,
     ) -> None:
         self.replica = replica
         self.state = State.FOLLOWING
@@ -82,6 +92,7 @@ class Leadership:
         self._ids = ids
         self._tasks = tasks
         self._claim_on_use = claim_on_use
+        self._meter = meter
         self._writer = WriterId(0)
         self._candidate = WriterId(
             0
@@ -221,6 +232,7 @@ class Leadership:
             offset,
             self._timestamp,
             self._doubt,
+            self._meter,
         )
         self._group = group
         self._path = WritePath(

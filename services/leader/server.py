@@ -1,6 +1,7 @@
 """The partitions of one leader process, and the messages that reach them."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from stator.model.errors import OutcomeUnknownError
@@ -11,17 +12,21 @@ from stator.ports.log import Log
 from stator.ports.peers import Peers
 from stator.ports.view import Views
 from stator.rules.commands import Define, Defined, Size, Stats, Write
+from stator.rules.reports import Place
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.reads import size_of
+from stator.runtime.meters import Meters
+from stator.runtime.reads import place_of, size_of
 from stator.runtime.replica import InstallBase, Replica
 
+from .append_meter import AppendMeter
 from .leadership import Leadership, State
 
 
 class LeaderService:
     """Keeps a warm view of each partition it is given and answers for those that it leads.
 
-    `on_use` (standalone): a partition is opened and claimed when the first request for it comes.
+    `on_use` (standalone): a partition is opened and claimed when the first request for it comes. `meters` take what
+    appends measure.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class LeaderService:
         install_base: InstallBase,
         *,
         on_use: bool,
+        meters: Meters | None = None,
     ) -> None:
         self.partitions: dict[LogId, Leadership] = {}
         self._node = node
@@ -45,6 +51,7 @@ class LeaderService:
         self._tasks = tasks
         self._install_base = install_base
         self._on_use = on_use
+        self._meter = AppendMeter(meters or Meters(), clock.monotonic)
         self._followers: dict[LogId, asyncio.Task[None]] = {}
 
     def serve(self, peers: Peers) -> None:
@@ -62,7 +69,14 @@ class LeaderService:
             return found
         replica = Replica(self._log, log_id, self._views.open(log_id), self._install_base)
         leadership = Leadership(
-            self._node, replica, self._log, self._clock, self._ids, self._tasks, claim_on_use=self._on_use
+            self._node,
+            replica,
+            self._log,
+            self._clock,
+            self._ids,
+            self._tasks,
+            claim_on_use=self._on_use,
+            meter=self._meter,
         )
         self.partitions[log_id] = leadership
         self._followers[log_id] = self._tasks.spawn(f"replica-{log_id}", replica.run())
@@ -76,6 +90,14 @@ class LeaderService:
         leadership.resign(OutcomeUnknownError("The table was deleted while the request was under way"))
         self._followers.pop(log_id).cancel()
         self._views.drop(log_id)
+
+    def places(self) -> Iterator[Place]:
+        """Where this process stands with its partitions."""
+        for partition in self.partitions.values():
+            if partition.state is State.LEADING:
+                yield place_of(partition.replica, "leads", partition.epoch)
+            else:
+                yield place_of(partition.replica, "follows")
 
     def leads(self) -> dict[int, int]:
         """Logs led by this process, with the epochs: for the heartbeat."""

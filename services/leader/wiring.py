@@ -29,7 +29,9 @@ class LeaderProcess:
             node.tasks,
             node.snapshots.install_base,
             on_use=False,
+            meters=node.vitals.meters,
         )
+        node.vitals.places.append(self._leaders.places)
         self._leaders.serve(node.peers)
         assignment = Assignment(node.name, self._leaders, node.membership, node.catalog, node.clock)
         node.tasks.spawn("assignment", assignment.run())

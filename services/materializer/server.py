@@ -4,6 +4,7 @@ Reads here see whatever the view has folded: consistent, in order, and behind th
 """
 
 import asyncio
+from collections.abc import Iterator
 
 from stator.model.errors import NotLeaderError
 from stator.model.positions import LogId
@@ -11,8 +12,9 @@ from stator.ports.log import Log
 from stator.ports.peers import Peers
 from stator.ports.view import Views
 from stator.rules.commands import Get, GetMany, Got, GotMany, Page, Query, Size, Stats
+from stator.rules.reports import Place
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.reads import images_of, read_page, size_of
+from stator.runtime.reads import images_of, place_of, read_page, size_of
 from stator.runtime.replica import InstallBase, Replica
 
 
@@ -48,6 +50,11 @@ class MaterializerService:
         if self.replicas.pop(log_id, None) is not None:
             self._followers.pop(log_id).cancel()
             self._views.drop(log_id)
+
+    def places(self) -> Iterator[Place]:
+        """Where this process stands with the logs it follows."""
+        for replica in self.replicas.values():
+            yield place_of(replica, "views")
 
     def _replica(self, log_id: int) -> Replica:
         found = self.replicas.get(LogId(log_id))

@@ -26,6 +26,7 @@ class MaterializerProcess:
         await node.join(archive=True)
         self._views = MaterializerService(node.log, node.views("views"), node.tasks, node.snapshots.install_base)
         self._views.serve(node.peers)
+        node.vitals.places.append(self._views.places)
         sweep = SnapshotSweep(self._views.replicas.values, node.archive, node.clock, SnapshotLimits(), self._snapshots)
         node.tasks.spawn("snapshots", sweep.run())
         for held in node.catalog.tables.values():

@@ -1,12 +1,15 @@
 """A router process: the HTTP front door over a cluster node."""
 
+import asyncio
 from functools import partial
 
 from stator.model.errors import OutcomeUnknownError
 from stator.ports.peers import PeerLostError, PeerUnreachableError
 from stator.rules.commands import Control, ControlAnswer, RestoreStatus, Steps
+from stator.rules.reports import Report, ReportRequest
 from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
+from stator.runtime.status_board import StatusBoard
 
 from .accounts import Accounts
 from .dispatch import Dispatch
@@ -15,6 +18,8 @@ from .server import HttpServer, start_server
 
 CONTROL_TIMEOUT_S = 30.0
 STATUS_TIMEOUT_S = 1.0
+REPORT_TIMEOUT_S = 2.0
+"""Above the patience of a process's own checks, so that one with trouble can still tell."""
 DRAIN_S = 10.0
 
 
@@ -39,6 +44,10 @@ class RouterProcess:
             node.tasks,
             node.clock.now_us,
         )
+        members = settings.members
+        board = StatusBoard(node.vitals, members, self._reports, node.catalog, node.log, topics=True)
+        node.vitals.status = board.status
+        node.vitals.health.cares("partitions", self._leaderless)
         accounts = Accounts(node.vitals.meters, node.catalog, node.clock.monotonic)
         dispatch = Dispatch(router, accounts)
         self.http = await start_server(dispatch, settings.host, settings.port, clock=node.clock, ids=node.ids)
@@ -48,6 +57,27 @@ class RouterProcess:
         if hasattr(self, "http"):
             await self.http.drain(DRAIN_S)
         await self._node.close()
+
+    async def _reports(self) -> list[Report]:
+        """What the other processes tell about themselves; those that are silent tell nothing."""
+        node = self._node
+        others = [name for name in node.settings.members if name != node.name]
+        asked = [node.peers.call(name, "report", ReportRequest(), REPORT_TIMEOUT_S) for name in others]
+        answers: list[Report | BaseException] = await asyncio.gather(*asked, return_exceptions=True)
+        return [answer for answer in answers if isinstance(answer, Report)]
+
+    async def _leaderless(self) -> list[str]:
+        """Partitions whose requests wait: nobody has said lately that they lead it."""
+        node = self._node
+        if not node.membership.settled:
+            return []
+        return [
+            f"partition {partition.log_id} of table {name} has no leader"
+            for name, held in node.catalog.tables.items()
+            if held.table.status == "ACTIVE"
+            for partition in held.table.partitions
+            if node.membership.leader(partition.log_id) is None
+        ]
 
     async def _restore_status(self, message: RestoreStatus) -> Steps:
         """Whoever is at work on it knows."""

@@ -21,12 +21,15 @@ from stator.model.positions import CATALOG_LOG, LogId
 from stator.model.tables import Table
 from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Get, GetMany, Query, RestoreStatus, Stats, Steps
+from stator.rules.reports import Report
 from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
 from stator.runtime.lifecycle import Tasks
+from stator.runtime.log_gauges import LogGauges
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.snapshots import Snapshots
+from stator.runtime.status_board import StatusBoard
 from stator.runtime.vitals import Vitals
 
 from ..archiver.archive_tables import ArchiverService
@@ -71,7 +74,7 @@ class Standalone:
         self._clock = SystemClock()
         self._ids = SystemIds()
         self._tasks = Tasks(on_failure)
-        self._vitals = Vitals(NODE, "standalone")
+        self._vitals = Vitals(NODE, "standalone", self._clock, settings.data)
         self._admin = AdminPort(settings.host, settings.admin_port, self._vitals)
         self._log = LmdbLog(settings.data)
         self._views = LmdbViews(settings.data / "views")
@@ -84,7 +87,9 @@ class Standalone:
         await log.create([CATALOG_LOG])
         peers = LocalPeers()
         snapshots = Snapshots(self._archive, clock)
-        leaders = LeaderService(NODE, log, self._views, clock, ids, tasks, snapshots.install_base, on_use=True)
+        leaders = LeaderService(
+            NODE, log, self._views, clock, ids, tasks, snapshots.install_base, on_use=True, meters=self._vitals.meters
+        )
         leaders.serve(peers)
         indexes = MaterializerService(log, self._views, tasks, snapshots.install_base)
         partitions = PartitionClient(peers, _Here())
@@ -112,7 +117,7 @@ class Standalone:
             archived_base_items(self._archive),
             known=lambda log_id: indexes.hold(log_id).position,
         )
-        ArchiverService(
+        archiver = ArchiverService(
             log,
             self._archive,
             catalog,
@@ -121,6 +126,10 @@ class Standalone:
             SegmentLimits(segment_age_s=self._settings.segment_age_s),
             mine=lambda _log_id: True,
         )
+        self._vitals.places += [leaders.places, indexes.places, archiver.places]
+        LogGauges(self._vitals, catalog, log, clock)
+        board = StatusBoard(self._vitals, {NODE: NODE}, held_here.open_all, catalog, log, topics=False)
+        self._vitals.status = board.status
         sweep = SnapshotSweep(
             lambda: [partition.replica for partition in leaders.partitions.values()],
             self._archive,
@@ -173,6 +182,7 @@ class _HeldHere:
         self._leaders = leaders
         self._indexes = indexes
         self._index_logs: set[LogId] = set()
+        self._catalog = catalog
         for held in catalog.tables.values():
             self._changed(None, held.table)
         catalog.watchers.append(self._changed)
@@ -195,6 +205,17 @@ class _HeldHere:
         if log_id in self._caught_up:
             return self._indexes.stats(request)
         return self._tasks.request("first-stats", self._after_catching_up(log_id, self._indexes.stats, request))
+
+    async def open_all(self) -> list[Report]:
+        """Have a place to report for every log of every table, also for those not used since the start. There is nobody else
+        to ask.
+        """
+        for log_id in [log_id for held in self._catalog.tables.values() for log_id in held.table.logs]:
+            if log_id in self._index_logs:
+                self._indexes.hold(log_id)
+            else:
+                self._leaders.partition(log_id)
+        return []
 
     async def _after_catching_up(self, log_id: LogId, answer: Callable[[Any], object], request: object) -> object:
         """A view that is opened on its first use must not answer before it has read what its log already holds."""

@@ -13,13 +13,14 @@ import structlog
 from stator.codec.change_topics import encode_change, topic_name
 from stator.model.changes import ChangeMessage
 from stator.model.errors import DamagedDataError, LogError
-from stator.model.positions import LogId
+from stator.model.positions import LogId, Offset
 from stator.model.records import LogMessage
 from stator.model.tables import Stream, Table
 from stator.ports.changes import ChangeAppender, Changes, ChangesError, ChangesFencedError
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
+from stator.rules.reports import Place
 
 from .source import Source
 
@@ -45,12 +46,20 @@ class Follower:
     def __init__(self, log: Log, changes: Changes, clock: Clock, ids: IdSource, table: Table, partition: int) -> None:
         self.log_id: LogId = table.partitions[partition].log_id
         self.halted: DamagedDataError | None = None
+        self._run: _Run | None = None
         self._log = log
         self._changes = changes
         self._clock = clock
         self._ids = ids
         self._table = table
         self._partition = partition
+
+    @property
+    def place(self) -> Place:
+        """How far this process has published the log; at its start until it has found out."""
+        published = Offset(0) if self._run is None else self._run.published
+        problem = "" if self.halted is None else self.halted.message
+        return Place(log_id=self.log_id, duty="publishes", next_offset=published, problem=problem)
 
     async def run(self) -> None:
         """Publish until cancelled or halted by a log that does not check."""
@@ -73,7 +82,8 @@ class Follower:
         appender = await self._changes.open(self.log_id)
         _log.info("stream_opened", log_id=self.log_id, progress=appender.progress and appender.progress.next_offset)
         try:
-            await _Run(self._log, self._changes, appender, self._table, self._partition).follow()
+            self._run = _Run(self._log, self._changes, appender, self._table, self._partition)
+            await self._run.follow()
         finally:
             await appender.close()
 
@@ -90,6 +100,11 @@ class _Run:
         self._source = Source(self._log_id, table, appender.progress)
         self._recorded = self._source.next_offset
         self._gathered: list[ChangeMessage] = []
+
+    @property
+    def published(self) -> Offset:
+        """Nothing of the log below this is still to be published."""
+        return self._recorded if self._gathered else self._source.next_offset
 
     async def follow(self) -> None:
         reader = self._log.read(self._log_id, self._source.next_offset)

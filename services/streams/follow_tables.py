@@ -5,7 +5,7 @@ log is theirs; opening an appender fences, so nothing is published twice.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from stator.model.positions import LogId
 from stator.model.tables import Table
@@ -14,6 +14,7 @@ from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
 from stator.rules.placement import preference
+from stator.rules.reports import Place
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 
@@ -45,7 +46,7 @@ class FollowTables:
         self._clock = clock
         self._ids = ids
         self._tasks = tasks
-        self._following: dict[LogId, asyncio.Task[None]] = {}
+        self._following: dict[LogId, tuple[Follower, asyncio.Task[None]]] = {}
         catalog.watchers.append(lambda _before, _after: self.share_out())
 
     async def run(self) -> None:
@@ -53,6 +54,11 @@ class FollowTables:
         while True:
             self.share_out()
             await self._clock.sleep(LOOK_S)
+
+    def places(self) -> Iterator[Place]:
+        """How far this process has published its logs."""
+        for follower, _ in self._following.values():
+            yield follower.place
 
     def share_out(self) -> None:
         """Start what has become ours and stop what no longer is."""
@@ -64,10 +70,10 @@ class FollowTables:
             if preference(partition.log_id, nodes)[0] == self._node
         }
         for log_id in self._following.keys() - ours.keys():
-            self._following.pop(log_id).cancel()
+            self._following.pop(log_id)[1].cancel()
         for log_id in ours.keys() - self._following.keys():
             follower = Follower(self._log, self._changes, self._clock, self._ids, *ours[log_id])
-            self._following[log_id] = self._tasks.spawn(f"stream-{log_id}", follower.run())
+            self._following[log_id] = follower, self._tasks.spawn(f"stream-{log_id}", follower.run())
 
     def _streamed(self) -> list[Table]:
         """Tables with a stream now, and those whose stream was switched off while we followed it: what their logs hold up

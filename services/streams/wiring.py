@@ -33,6 +33,7 @@ class StreamsProcess:
             node.ids,
             node.tasks,
         )
+        node.vitals.places.append(following.places)
         node.tasks.spawn("share-out", following.run())
 
     async def stop(self) -> None:

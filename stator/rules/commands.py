@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from stator.rules.reports import Report, ReportRequest
+
 ReturnValues = Literal["NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"]
 
 PAGE_BYTES_MAX = 1024 * 1024
@@ -264,6 +266,7 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "read_stats": (Stats, Size),
     "restore_status": (RestoreStatus, Steps),
     "control": (Control, ControlAnswer),
+    "report": (ReportRequest, Report),
     "heartbeat": (Heartbeat, Alive),
 }
 """Every method that one process may call at another: request and answer."""

@@ -56,6 +56,7 @@ def _pages(vitals: Vitals) -> Starlette:
         return _json(verdict, 200 if verdict.ready else 503)
 
     async def metrics(_: Request) -> Response:
+        await vitals.refresh()
         return Response(metrics_page(vitals), media_type=METRICS_TYPE)
 
     async def status(_: Request) -> Response:

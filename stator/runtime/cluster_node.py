@@ -23,6 +23,7 @@ from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.health import ARCHIVE_PROBE, answers
 from stator.runtime.lifecycle import Tasks
+from stator.runtime.log_gauges import LogGauges
 from stator.runtime.membership import Membership
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.patience import ATTEMPT_S, wait_for
@@ -51,7 +52,7 @@ class ClusterNode:
         self.clock = SystemClock()
         self.ids = SystemIds()
         self.tasks = Tasks(on_failure)
-        self.vitals = Vitals(settings.node, settings.members[settings.node])
+        self.vitals = Vitals(settings.node, settings.members[settings.node], self.clock, settings.data)
         self._admin = AdminPort(settings.host, settings.admin_port, self.vitals)
         self._closing: list[Callable[[], None]] = []
 
@@ -93,6 +94,8 @@ class ClusterNode:
         self.placement = ClusterPlacement(self.membership, settings.members)
         self.partitions = PartitionClient(self.peers, self.placement)
         self.tasks.spawn("membership", self.membership.run())
+        LogGauges(self.vitals, self.catalog, self.log, self.clock)
+        self.peers.serve("report", lambda _: self.tasks.request("report", self.vitals.report()))
         health.needs("Kafka", lambda: answers(self.log.end(CATALOG_LOG)))
         if archive:
             health.cares("the object store", lambda: answers(self.archive.list(ARCHIVE_PROBE)))

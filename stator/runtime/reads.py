@@ -17,6 +17,7 @@ from stator.model.positions import OWN_LANE
 from stator.ports.view import StoredItem, ViewReader
 from stator.rules.commands import GotMany, Page, Query, Size
 from stator.rules.key_spans import Span, after_key
+from stator.rules.reports import Duty, Place
 from stator.runtime.replica import Replica
 
 PIECE_ITEMS = 250
@@ -120,3 +121,20 @@ def size_of(replica: Replica) -> Size:
     position = replica.position
     sources = {int(lane): state.source_offset for lane, state in position.lanes.items() if lane != OWN_LANE}
     return Size(position.items, position.item_bytes, position.next_offset, sources)
+
+
+def place_of(replica: Replica, duty: Duty, epoch: int = 0) -> Place:
+    """Where a process stands with the log that this replica follows."""
+    position, damaged = replica.position, replica.damaged
+    size = size_of(replica)
+    return Place(
+        log_id=replica.log_id,
+        duty=duty,
+        next_offset=size.offset,
+        timestamp_us=position.timestamp_us,
+        epoch=epoch,
+        items=size.items,
+        bytes=size.bytes,
+        sources=size.sources,
+        problem="" if damaged is None else damaged.message,
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from services.leader.append_meter import AppendMeter
 from services.leader.group_commit import BATCH_BYTES_MAX, IN_FLIGHT_MAX, GroupCommit, Waiting
 from stator.adapters.log_memory import MemoryLogStore
 from stator.codec.log_records import decode_effects, decode_envelope
@@ -9,6 +10,8 @@ from stator.model.errors import LogError
 from stator.model.positions import Epoch, LaneState, Offset, Seq, TimestampUs, WriterId
 from stator.model.records import Effect, Kind
 from stator.rules.acceptance import accept
+from stator.runtime.meters import Meters
+from stator.runtime.metric_names import APPEND_DURATION, GROUP_WRITES
 from tests.unit.leader.world import LOG, SteeredLog
 from tests.virtual_time import run, settle
 
@@ -26,7 +29,10 @@ class Batches:
         self.log.holding = True
         self.doubts = 0
         self._now = 0
-        self.group = GroupCommit(self.log, LOG, LANE, CLAIM_OFFSET, self._timestamp, self._doubt)
+        self.meters = Meters()
+        self.time = 0.0
+        meter = AppendMeter(self.meters, lambda: self.time)
+        self.group = GroupCommit(self.log, LOG, LANE, CLAIM_OFFSET, self._timestamp, self._doubt, meter)
 
     def _timestamp(self) -> TimestampUs:
         self._now += 1
@@ -68,6 +74,24 @@ def test_writes_of_one_turn_share_one_record() -> None:
             batches.write(b"%d" % number)
         await settle()
         assert batches.records() == [[b"%d" % number for number in range(50)]]
+
+    run(scenario())
+
+
+def test_an_append_is_measured_from_the_log_taking_it_to_its_confirmation() -> None:
+    async def scenario() -> None:
+        batches = Batches()
+        for number in range(3):
+            batches.write(b"%d" % number)
+        await settle()
+        batches.time = 0.25
+        batches.report(0, CLAIM_OFFSET + 1)
+        batches.read()
+        await settle()
+        batches.report(1, CLAIM_OFFSET + 2)
+        took, shared = batches.meters.distribution(APPEND_DURATION), batches.meters.distribution(GROUP_WRITES)
+        assert (sum(took.counts), took.total) == (2, 0.25)
+        assert (sum(shared.counts), shared.total) == (1, 3.0)  # a barrier carries no write
 
     run(scenario())
 

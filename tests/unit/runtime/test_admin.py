@@ -13,6 +13,7 @@ from stator.model.errors import StartupError
 from stator.runtime.admin import AdminPort
 from stator.runtime.vitals import Vitals
 from tests.standalone_server import free_port
+from tests.vitals import vitals_of
 
 
 class Page(NamedTuple):
@@ -50,7 +51,7 @@ async def _while_open(vitals: Vitals, work: Callable[[int], Awaitable[list[Page]
 
 
 def test_a_process_that_starts_lives_and_is_not_ready() -> None:
-    vitals = Vitals("leader-1", "leader")
+    vitals = vitals_of("leader-1", "leader")
     vitals.health.starting = "it reads the catalog"
     lives, ready, none = visit(vitals, "/healthz", "/readyz", "/nothing")
     assert lives == Page(200, "ok\n")
@@ -59,7 +60,7 @@ def test_a_process_that_starts_lives_and_is_not_ready() -> None:
 
 
 def test_a_ready_process_says_so_and_who_it_is() -> None:
-    vitals = Vitals("leader-1", "leader")
+    vitals = vitals_of("leader-1", "leader")
     vitals.health.starting = None
     ready, metrics = visit(vitals, "/readyz", "/metrics")
     assert ready == Page(200, '{"ready":true,"reasons":[],"warnings":[]}\n')
@@ -68,12 +69,12 @@ def test_a_ready_process_says_so_and_who_it_is() -> None:
 
 
 def test_an_admin_port_nobody_visits_is_closed_too() -> None:
-    assert visit(Vitals("router-1", "router")) == []
+    assert visit(vitals_of("router-1", "router")) == []
 
 
 def test_a_port_in_use_is_told_with_what_to_do() -> None:
     async def open_at(port: int) -> None:
-        AdminPort("127.0.0.1", port, Vitals("router-1", "router")).open()
+        AdminPort("127.0.0.1", port, vitals_of("router-1", "router")).open()
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -87,7 +88,7 @@ def test_a_port_in_use_is_told_with_what_to_do() -> None:
 
 def test_port_zero_is_off() -> None:
     async def open_and_close() -> None:
-        admin = AdminPort("127.0.0.1", 0, Vitals("router-1", "router"))
+        admin = AdminPort("127.0.0.1", 0, vitals_of("router-1", "router"))
         admin.open()
         await admin.close()
 

@@ -4,6 +4,7 @@ from stator.runtime.meters import Meters, Metric, Reading
 from stator.runtime.metric_names import ALL
 from stator.runtime.metrics_page import metrics_page
 from stator.runtime.vitals import Vitals
+from tests.vitals import vitals_of
 
 HITS = Metric("ddb_hits_total", "counter", "Hits.", ("table",))
 TOOK = Metric("ddb_took_seconds", "histogram", "Time.", ("table",), (0.1, 1.0))
@@ -24,7 +25,7 @@ def test_a_child_is_got_once_and_keeps_its_number() -> None:
 
 
 def test_the_page_is_what_prometheus_reads() -> None:
-    vitals = Vitals("router-1", "router")
+    vitals = vitals_of("router-1", "router")
     vitals.meters.counter(HITS, 'No"tes').add(2)
     took = vitals.meters.distribution(TOOK, "Notes")
     for value in (0.05, 0.1, 0.5, 30.0):

@@ -1,0 +1,51 @@
+"""What one process tells another about itself: is it well, and where does it stand with each log.
+
+Sent on request only; who asks puts the reports of all processes together (`rules/status.py`).
+"""
+
+from typing import Literal
+
+import msgspec
+
+Duty = Literal["leads", "follows", "views", "archives", "publishes"]
+"""What a process does with a log: leads its partition, keeps a warm view to lead it, keeps a view for eventual reads, ships it
+into the archive, publishes its changes."""
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where one process stands with one log.
+
+    `next_offset` is the first record not taken in yet, `timestamp_us` the time of the newest one that was (0: none, or not
+    known). `items` and `bytes` are what a view holds. `sources`: for a view of an index, how far each source log has been
+    applied. `problem` is empty unless the process has given up on the log.
+    """
+
+    log_id: int
+    duty: Duty
+    next_offset: int
+    timestamp_us: int = 0
+    epoch: int = 0
+    items: int = 0
+    bytes: int = 0
+    sources: dict[int, int] = {}
+    problem: str = ""
+
+
+class ReportRequest(msgspec.Struct, frozen=True, array_like=True):
+    """Tell about yourself."""
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """One process. `data` is where it keeps its files; `reasons` and `warnings` are those of its `/readyz`."""
+
+    node: str
+    role: str
+    version: str
+    now_us: int
+    ready: bool
+    reasons: list[str]
+    warnings: list[str]
+    data: str
+    disk_free: int
+    disk_total: int
+    places: list[Place]

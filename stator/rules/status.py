@@ -1,0 +1,249 @@
+"""The state of a deployment as one value: its processes and tables, put together from what each process reports.
+
+It is what `/status` answers as JSON, `stator status` shows and `stator doctor` judges. A process that did not report is there
+all the same, and what nobody reported is absent: nothing is made up.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.tables import Index, KeySchema, Partition, Table
+from stator.rules.reports import Place, Report
+
+_UNKNOWN = -1
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """One process. All but the name and the role mean something only if it `answers`."""
+
+    node: str
+    role: str
+    answers: bool = False
+    version: str = ""
+    clock_ahead_s: float = 0.0
+    """Of the process that asked; what the question took on its way counts in."""
+    ready: bool = False
+    reasons: list[str] = []
+    warnings: list[str] = []
+    data: str = ""
+    disk_free: int = 0
+    disk_total: int = 0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One process and one log. `lag` is how many records it has not taken in (-1: the log's end is not known), `lag_s` how old
+    the newest is that it has, if there are more.
+    """
+
+    node: str
+    duty: str
+    next_offset: int
+    lag: int
+    lag_s: float
+    problem: str = ""
+
+
+class PartitionStatus(msgspec.Struct, frozen=True):
+    """One partition, of a table or of an index. Its tokens are 16 hex digits, both ends included."""
+
+    log_id: int
+    first_token: str
+    last_token: str
+    end: int
+    leader: str | None
+    epoch: int
+    items: int
+    bytes: int
+    standings: list[Standing]
+
+
+class IndexStatus(msgspec.Struct, frozen=True):
+    """A global secondary index. `behind` is how many records of the table's logs it does not show yet (-1: not known)."""
+
+    name: str
+    key: list[str]
+    projection: str
+    items: int
+    bytes: int
+    behind: int
+    partitions: list[PartitionStatus]
+
+
+class StreamStatus(msgspec.Struct, frozen=True):
+    """A change stream; `topic` is empty where there is no Kafka."""
+
+    label: str
+    view_type: str
+    topic: str
+
+
+class TableStatus(msgspec.Struct, frozen=True):
+    """One table."""
+
+    name: str
+    table_id: str
+    status: str
+    created_us: int
+    key: list[str]
+    billing: str
+    point_in_time_recovery: bool
+    ttl_attribute: str
+    items: int
+    bytes: int
+    partitions: list[PartitionStatus]
+    indexes: list[IndexStatus]
+    stream: StreamStatus | None = None
+    restoring_from: str | None = None
+    """The source table of a restore that is not finished."""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """A whole deployment at `now_us`, as `node` sees it."""
+
+    kind: str
+    """`standalone` or `cluster`."""
+    node: str
+    version: str
+    now_us: int
+    nodes: list[NodeStatus]
+    catalog: PartitionStatus
+    tables: list[TableStatus]
+
+
+def status_of(
+    asker: Report,
+    members: Mapping[str, str],
+    reports: Sequence[Report],
+    tables: Sequence[Table],
+    ends: Mapping[LogId, Offset],
+    topic_of: Callable[[Table], str],
+) -> Status:
+    """Put everything together. `members` maps the name of each process there should be to its role, `ends` each log to its end
+    as far as it could be found out; `topic_of` names the topic of a table that has a stream.
+    """
+    board = _Board(asker.now_us, reports, ends)
+    return Status(
+        kind="standalone" if asker.role == "standalone" else "cluster",
+        node=asker.node,
+        version=asker.version,
+        now_us=asker.now_us,
+        nodes=[_node(name, role, asker, reports) for name, role in sorted(members.items())],
+        catalog=board.partition(Partition(CATALOG_LOG, 0, _LAST_TOKEN)),
+        tables=[board.table(table, topic_of) for table in sorted(tables, key=lambda table: table.name)],
+    )
+
+
+_LAST_TOKEN = 2**64 - 1
+
+
+def _node(name: str, role: str, asker: Report, reports: Sequence[Report]) -> NodeStatus:
+    report = next((report for report in reports if report.node == name), None)
+    if report is None:
+        return NodeStatus(name, role)
+    return NodeStatus(
+        node=name,
+        role=role,
+        answers=True,
+        version=report.version,
+        clock_ahead_s=(report.now_us - asker.now_us) / 1e6,
+        ready=report.ready,
+        reasons=report.reasons,
+        warnings=report.warnings,
+        data=report.data,
+        disk_free=report.disk_free,
+        disk_total=report.disk_total,
+    )
+
+
+class _Board:
+    """All reported places, by log."""
+
+    def __init__(self, now_us: int, reports: Sequence[Report], ends: Mapping[LogId, Offset]) -> None:
+        self._now_us = now_us
+        self._ends = ends
+        self._places: dict[int, list[tuple[str, Place]]] = {}
+        for report in reports:
+            for place in report.places:
+                self._places.setdefault(place.log_id, []).append((report.node, place))
+
+    def table(self, table: Table, topic_of: Callable[[Table], str]) -> TableStatus:
+        partitions = [self.partition(partition) for partition in table.partitions]
+        stream = table.stream
+        restore = table.restore
+        return TableStatus(
+            name=table.name,
+            table_id=table.table_id,
+            status=table.status,
+            created_us=table.created_us,
+            key=_key(table.key),
+            billing="on demand" if table.on_demand else f"{table.throughput.read} read, {table.throughput.write} write",
+            point_in_time_recovery=table.backups.enabled,
+            ttl_attribute=table.ttl_attribute,
+            items=sum(partition.items for partition in partitions),
+            bytes=sum(partition.bytes for partition in partitions),
+            partitions=partitions,
+            indexes=[self._index(index, table) for index in table.indexes],
+            stream=None if stream is None else StreamStatus(stream.label, stream.view_type, topic_of(table)),
+            restoring_from=None if restore is None or restore.finished else restore.source_table_name,
+        )
+
+    def _index(self, index: Index, table: Table) -> IndexStatus:
+        partitions = [self.partition(partition) for partition in index.partitions]
+        behind = [
+            self._behind(partition.log_id, source.log_id)
+            for partition in index.partitions
+            for source in table.partitions
+        ]
+        return IndexStatus(
+            name=index.name,
+            key=_key(index.key),
+            projection=index.projection.type,
+            items=sum(partition.items for partition in partitions),
+            bytes=sum(partition.bytes for partition in partitions),
+            behind=_UNKNOWN if _UNKNOWN in behind else max(behind, default=0),
+            partitions=partitions,
+        )
+
+    def _behind(self, index_log: LogId, source: LogId) -> int:
+        end = self._ends.get(source, _UNKNOWN)
+        applied = [place.sources.get(source, -1) + 1 for _, place in self._places.get(index_log, ())]
+        return _UNKNOWN if end == _UNKNOWN or not applied else max(0, end - max(applied))
+
+    def partition(self, partition: Partition) -> PartitionStatus:
+        places = self._places.get(partition.log_id, [])
+        leads = max(((node, place) for node, place in places if place.duty == "leads"), key=_epoch, default=None)
+        views = [place for _, place in places if place.duty in {"leads", "follows", "views"}]
+        fullest = max(views, key=lambda place: place.next_offset, default=None)
+        end = self._ends.get(partition.log_id, Offset(_UNKNOWN))
+        return PartitionStatus(
+            log_id=partition.log_id,
+            first_token=f"{partition.first_token:016x}",
+            last_token=f"{partition.last_token:016x}",
+            end=end,
+            leader=None if leads is None else leads[0],
+            epoch=0 if leads is None else leads[1].epoch,
+            items=0 if fullest is None else fullest.items,
+            bytes=0 if fullest is None else fullest.bytes,
+            standings=[self._standing(node, place, end) for node, place in places],
+        )
+
+    def _standing(self, node: str, place: Place, end: int) -> Standing:
+        lag = _UNKNOWN if end == _UNKNOWN else max(0, end - place.next_offset)
+        return Standing(node, place.duty, place.next_offset, lag, lag_seconds(place, end, self._now_us), place.problem)
+
+
+def lag_seconds(place: Place, end: int, now_us: int) -> float:
+    """How old the newest record is that was taken in, if there are more: an upper bound of how late the place is."""
+    if place.next_offset >= end or place.timestamp_us == 0:
+        return 0.0
+    return max(0.0, (now_us - place.timestamp_us) / 1e6)
+
+
+def _epoch(entry: tuple[str, Place]) -> int:
+    return entry[1].epoch
+
+
+def _key(schema: KeySchema) -> list[str]:
+    return [f"{attribute.name} ({attribute.type})" for attribute in schema.attributes]

@@ -1,0 +1,98 @@
+"""Where a process stands with its logs, as gauges: positions, epochs, lags. Worked out when they are asked for."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.ports.clock import Clock
+from stator.ports.log import Log
+from stator.rules.reports import Place
+from stator.rules.status import lag_seconds
+from stator.runtime.catalog import Catalog
+from stator.runtime.log_ends import ends_of
+from stator.runtime.meters import Metric, Reading
+from stator.runtime.metric_names import DAMAGED, EPOCH, INDEX_LAG, LAG_OFFSETS, LAG_SECONDS, POSITION
+from stator.runtime.vitals import Vitals
+
+PATIENCE_S = 2.0
+"""For the ends of all logs together: a scrape gives up after ten seconds, and lags without ends are left out."""
+
+CATALOG_NAME = "(catalog)"
+
+
+class LogGauges:
+    """Adds the gauges to a process's vitals."""
+
+    def __init__(self, vitals: Vitals, catalog: Catalog, log: Log, clock: Clock) -> None:
+        self._vitals = vitals
+        self._catalog = catalog
+        self._log = log
+        self._clock = clock
+        self._places: list[Place] = []
+        self._ends: dict[LogId, Offset] = {}
+        self._names: dict[int, tuple[str, str]] = {}
+        vitals.refreshers.append(self._refresh)
+        gauges: list[tuple[Metric, Callable[[], Iterable[Reading]]]] = [
+            (POSITION, lambda: self._each(lambda place: place.next_offset)),
+            (LAG_OFFSETS, lambda: self._behind(lambda place, end: end - place.next_offset)),
+            (LAG_SECONDS, lambda: self._behind(lambda place, end: lag_seconds(place, end, self._clock.now_us()))),
+            (EPOCH, self._epochs),
+            (INDEX_LAG, self._index_lags),
+            (DAMAGED, self._damaged),
+        ]
+        for metric, read in gauges:
+            vitals.meters.gauge(metric, read)
+
+    async def _refresh(self) -> None:
+        self._places = self._vitals.standing()
+        self._names = dict(self._named())
+        sources = {source for place in self._places for source in place.sources}
+        log_ids = [LogId(log_id) for log_id in {*(place.log_id for place in self._places), *sources}]
+        self._ends = await ends_of(self._log, log_ids, PATIENCE_S)
+
+    def _named(self) -> Iterator[tuple[int, tuple[str, str]]]:
+        yield CATALOG_LOG, (CATALOG_NAME, "")
+        for name, held in self._catalog.tables.items():
+            for partition in held.table.partitions:
+                yield partition.log_id, (name, "")
+            for index in held.table.indexes:
+                for partition in index.partitions:
+                    yield partition.log_id, (name, index.name)
+
+    def _labels(self, place: Place) -> tuple[str, str, str, str] | None:
+        named = self._names.get(place.log_id)  # None: a table that was deleted while this process still holds its view
+        return None if named is None else (place.duty, *named, str(place.log_id))
+
+    def _each(self, value: Callable[[Place], float]) -> Iterator[Reading]:
+        for place in self._places:
+            labels = self._labels(place)
+            if labels is not None:
+                yield Reading(labels, value(place))
+
+    def _behind(self, value: Callable[[Place, int], float]) -> Iterator[Reading]:
+        for place in self._places:
+            labels, end = self._labels(place), self._ends.get(LogId(place.log_id))
+            if labels is not None and end is not None:
+                yield Reading(labels, max(0.0, value(place, end)))
+
+    def _epochs(self) -> Iterator[Reading]:
+        for place in self._places:
+            labels = self._labels(place)
+            if labels is not None and place.duty == "leads":
+                yield Reading(labels[1:], place.epoch)
+
+    def _index_lags(self) -> Iterator[Reading]:
+        for place in self._places:
+            labels = self._labels(place)
+            behind = [
+                self._ends[LogId(source)] - applied - 1
+                for source, applied in place.sources.items()
+                if LogId(source) in self._ends
+            ]
+            if labels is not None and behind:
+                yield Reading(labels[1:], max(0, *behind))
+
+    def _damaged(self) -> Iterator[Reading]:
+        for place in self._places:
+            labels = self._labels(place)
+            if labels is not None:
+                yield Reading((labels[0], labels[1], labels[3]), float(bool(place.problem)))
