@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 MINIO_VERSION := $(shell sed -n 's/^ARG MINIO_VERSION=//p' deploy/minio/Dockerfile)
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+SERVERS := .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp
+CLIENTS := .venv/.clients .tools/javascript/.stamp .tools/java/.stamp .tools/bin/films
 SEEDS ?= 100
 ARGS ?=
 
@@ -20,7 +22,7 @@ EXPORT := uv export --quiet --format requirements-txt --no-emit-project --no-hea
 run: setup ## serve the DynamoDB API on http://localhost:8000, data in ./data
 	$(BIN)/stator serve --data ./data $(ARGS)
 
-cluster: toolchain setup .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp ## a whole cluster of native processes; API on :8000, pid files in .cluster/pids
+cluster: toolchain setup $(SERVERS) ## a whole cluster of native processes; API on :8000, pid files in .cluster/pids
 	$(BIN)/python -m tools.cluster up
 
 cluster-down: ## stop the cluster, keep its data
@@ -46,13 +48,16 @@ check: setup .venv/.dev ## format, lint, types, import contracts, generated file
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_shapes.py --check
 
-test: toolchain setup .venv/.dev .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp ## everything: check, SEEDS=100 simulated clusters, and every test with real Kafka and MinIO
+test: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## everything: check, SEEDS=100 simulated clusters, and every test with real Kafka, MinIO and clients
 	@$(MAKE) check
 	@$(MAKE) sim
 	$(BIN)/pytest $(ARGS)
 
 sim: setup .venv/.dev ## run SEEDS=n simulated clusters
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
+
+clients: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## each common client drives a small program of its own; they are fetched first
+	$(BIN)/pytest tests/clients $(ARGS)
 
 compose-test: docker setup .venv/.dev ## run the containers through writes, faults and a restart (its own project and volumes)
 	COMPOSE="$(COMPOSE)" $(BIN)/pytest -m compose --timeout 3600 --durations 0 tests/compose $(ARGS)
@@ -65,6 +70,7 @@ lock: ## pin every requirement by hash (needs uv)
 	uv lock --quiet $(ARGS)
 	$(EXPORT) --no-dev --group build --output-file requirements.txt >/dev/null
 	$(EXPORT) --group dev --output-file requirements-dev.txt >/dev/null
+	$(EXPORT) --only-group clients --output-file requirements-clients.txt >/dev/null
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +89,10 @@ help: ## this list
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
+.venv/.clients: requirements-clients.txt .venv/.dev
+	$(PIP) --require-hashes -r requirements-clients.txt
+	@touch $@
+
 # Said before anything is downloaded. Nothing is skipped when one is missing: a green run means that real servers were tried.
 toolchain:
 	@java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])' || { echo 'Kafka needs a JDK, 17 or newer: apt install default-jdk-headless' >&2; exit 1; }
@@ -98,7 +108,22 @@ toolchain:
 	GOBIN="$(CURDIR)/.tools/bin" go install -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
 	@touch $@
 
+# What the clients that are not Python need. Their locks hold hashes and no host: whoever installs chooses a registry.
+.tools/javascript/.stamp: tests/clients/javascript/package.json tests/clients/javascript/package-lock.json .venv/.clients
+	@mkdir -p $(@D)
+	@cp $(filter %.json,$^) $(@D)
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.tools/java/.stamp: tests/clients/java/pom.xml | toolchain
+	@rm -rf $(@D)/libs
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$(@D)/libs"
+	@touch $@
+
+.tools/bin/films: $(wildcard tests/clients/go/*) | toolchain
+	go build -C tests/clients/go -trimpath -o "$(CURDIR)/$@" .
+
 docker:
 	@$(COMPOSE) version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { echo 'This needs a running Docker engine and the Compose plugin, 2.24 or newer: https://docs.docker.com/compose/install' >&2; exit 1; }
 
-.PHONY: run cluster cluster-down cluster-clean up down setup check test sim compose-test bench lock help toolchain docker
+.PHONY: run cluster cluster-down cluster-clean up down setup check test sim clients compose-test bench lock help toolchain docker
