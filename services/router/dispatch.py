@@ -9,6 +9,8 @@ from stator.model.errors import UnknownOperationError
 from .accounts import Accounts
 from .error_bodies import error_response
 from .http_messages import Request, Response
+from .operations.batch_get_item import batch_get_item
+from .operations.batch_write_item import batch_write_item
 from .operations.create_table import create_table
 from .operations.delete_item import delete_item
 from .operations.delete_table import delete_table
@@ -36,6 +38,8 @@ from .validation import validate
 Operation = Callable[[dict[str, Any], Router], "Response | asyncio.Future[Response]"]
 
 OPERATIONS: dict[str, Operation] = {
+    "BatchGetItem": batch_get_item,
+    "BatchWriteItem": batch_write_item,
     "CreateTable": create_table,
     "DeleteItem": delete_item,
     "DeleteTable": delete_table,

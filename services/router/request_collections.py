@@ -75,7 +75,7 @@ class Sequence:
 
 
 class Mapping:
-    """A map from strings to one kind."""
+    """A map from strings to one kind. Its keys stay as they are: the answer names things as the client did."""
 
     rules: tuple[str, ...] = ()
 
@@ -91,8 +91,8 @@ class Mapping:
     def typed(self, value: Any, *, nested: bool) -> Any:
         if not isinstance(value, dict):
             return no_map(value, self.java_name, nested=nested)
-        key, typed = self._key.typed, self._value.typed
-        return {key(name, nested=True): typed(part, nested=True) for name, part in value.items() if part is not None}
+        typed = self._value.typed
+        return {name: typed(part, nested=True) for name, part in value.items() if part is not None}
 
     def fits(self, value: Any) -> bool:
         if not self._least <= len(value) <= self._most:

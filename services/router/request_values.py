@@ -144,8 +144,11 @@ class TableReference(Text):
         name: str = super().typed(value, nested=nested)
         return table_name(name)
 
+    def fits(self, value: Any) -> bool:
+        return super().fits(table_name(value))
+
     def broken(self, value: Any) -> Iterable[str]:
-        return super().broken(value) if value else (self._least_rule,)
+        return super().broken(table_name(value)) if value else (self._least_rule,)
 
 
 def table_name(reference: str) -> str:

@@ -18,16 +18,22 @@ from stator.rules.commands import (
     Command,
     Control,
     ControlAnswer,
+    DeleteItem,
     Get,
+    GetMany,
     Got,
+    GotMany,
     Outcome,
+    Outcomes,
     Page,
+    PutItem,
     Query,
     RestoreStatus,
     Size,
     Stats,
     Steps,
     Write,
+    WriteMany,
 )
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
@@ -82,6 +88,17 @@ class Router:
         if strong:
             return self._answer(self._partitions.ask_leader(log_id, "get", Get(log_id, key)), render)
         return self._answer(self._partitions.ask_reader(log_id, "read_get", Get(log_id, key)), render)
+
+    def write_many(self, log_id: LogId, commands: list[PutItem | DeleteItem]) -> "asyncio.Future[Outcomes]":
+        """Send a partition its share of a batch."""
+        return self._partitions.ask_leader(log_id, "write_many", WriteMany(log_id, commands))
+
+    def get_many(self, log_id: LogId, keys: list[bytes], *, strong: bool) -> "asyncio.Future[GotMany]":
+        """Read several items of a partition."""
+        message = GetMany(log_id, keys)
+        if strong:
+            return self._partitions.ask_leader(log_id, "get_many", message)
+        return self._partitions.ask_reader(log_id, "read_get_many", message)
 
     def query(self, query: Query, render: Callable[[Page], Response], *, strong: bool) -> "asyncio.Future[Response]":
         """Read one page of one partition."""

@@ -16,6 +16,7 @@ RANGE_BYTES_MAX = 1024
 """Source: AWS developer guide, "Quotas": partition key and sort key values."""
 
 _INVALID = "One or more parameter values were invalid: "
+_MISMATCH = "The provided key element does not match the schema"
 _NOT_VALID = "One or more parameter values are not valid. "
 _NOT_SCALAR = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
 _HASH_TOO_LONG = f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_BYTES_MAX} bytes"
@@ -37,10 +38,16 @@ def check_new_item(table: Table, item: Item) -> None:
     check_key_values(table.key, item)
 
 
+def check_own_key(key: KeySchema, item: Item) -> None:
+    """A whole item has a key, in the words in which AWS refuses a batch's (those of `check_new_item` are PutItem's)."""
+    if any(attribute.type not in item.get(attribute.name, ()) for attribute in key.attributes):
+        raise ValidationError(_MISMATCH)
+
+
 def check_key(key: KeySchema, given: Mapping[str, Any]) -> None:
     """A key as a client names it: exactly the schema's attributes, with their types."""
     if set(given) != set(key.names) or any(kind_of(given[part.name]) != part.type for part in key.attributes):
-        raise ValidationError("The provided key element does not match the schema")
+        raise ValidationError(_MISMATCH)
     check_key_values(key, given)
 
 
