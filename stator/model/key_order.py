@@ -2,11 +2,13 @@
 
     item key    H128(partition key) | sort key                          at most 16 + 1,024 bytes
     index key   H128(index partition key) | grouped(index sort key) | H128(item key)
+    local key   H128(partition key) | grouped(index sort key) | the item key's sort key
 
 `H128` is BLAKE2b-128: items of one partition key lie together, in sort-key order, and partition keys spread evenly. The first
 8 bytes are the partitioning token. Sort keys: strings as UTF-8, binaries as they are, numbers as below. `grouped` keeps the
 order of a variable-length value that has something behind it; index keys stay under 1,978 bytes, LMDB engine 1's limit.
-These bytes are in the log: they never change.
+These bytes are in the log: they never change. (Local index keys are in views only: a change takes a new `FORMAT` in
+`codec/view_values.py`.)
 """
 
 from base64 import b64decode
@@ -21,6 +23,7 @@ TOKENS = 1 << (8 * TOKEN_BYTES)
 """Partitioning tokens run from 0 up to, not including, this."""
 
 _GROUP = 8
+_REST_BYTES = 512  # of a sort key behind another one; of a longer one the hash tells what is left
 _ZERO = b"\x80"
 _EXPONENT_BIAS = 130  # DynamoDB's smallest magnitude is 1E-130, the largest below 1E+126: 256 exponents, one byte
 _COMPLEMENT = bytes(255 - byte for byte in range(256))
@@ -94,6 +97,16 @@ def index_key(partition: Mapping[str, Any], sort: Mapping[str, Any] | None, base
     """Where an item's row lies in an index: ordered by the index's sort key; equal ones in no promised order."""
     prefix = hash128(key_bytes(partition))
     return prefix + (b"" if sort is None else grouped(key_bytes(sort))) + hash128(base_key)
+
+
+def local_index_key(sort: Mapping[str, Any], base_key: bytes) -> bytes:
+    """Where an item's row lies in a local index: beside those of its partition key, by the index's sort key, and items of equal
+    ones by the table's. At most 1,705 bytes.
+    """
+    rest = base_key[HASH_BYTES:]
+    if len(rest) > _REST_BYTES:
+        rest = rest[:_REST_BYTES] + hash128(base_key)
+    return base_key[:HASH_BYTES] + grouped(key_bytes(sort)) + rest
 
 
 def token(key: bytes) -> int:

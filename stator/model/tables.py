@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from stator.model.key_order import TOKENS, index_key, item_key
+from stator.model.key_order import TOKENS, index_key, item_key, local_index_key
 from stator.model.positions import LogId, TimestampUs
 
 KeyType = Literal["S", "N", "B"]
@@ -57,6 +57,10 @@ class Projection:
     type: Literal["ALL", "KEYS_ONLY", "INCLUDE"]
     include: tuple[str, ...] = ()
 
+    def carried(self, base: KeySchema, key: KeySchema) -> frozenset[str] | None:
+        """The attributes in an index with the key `key` of a table with the key `base`; None for all."""
+        return None if self.type == "ALL" else frozenset((*base.names, *key.names, *self.include))
+
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
@@ -100,10 +104,8 @@ class Index:
 
     def project(self, item: Mapping[str, Any], base: KeySchema) -> dict[str, Any]:
         """The attributes of the item that the index carries."""
-        if self.projection.type == "ALL":
-            return dict(item)
-        names = {*base.names, *self.key.names, *self.projection.include}
-        return {name: value for name, value in item.items() if name in names}
+        carried = self.projection.carried(base, self.key)
+        return {name: value for name, value in item.items() if carried is None or name in carried}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,14 @@ class LocalIndex:
     name: str
     key: KeySchema
     projection: Projection
+
+    def row_key(self, item: Mapping[str, Any], base_key: bytes) -> bytes:
+        """Where the item's row lies among those of the index; the item must have the index's sort key."""
+        assert self.key.sort is not None
+        return local_index_key(item[self.key.sort.name], base_key)
+
+
+SecondaryIndex = Index | LocalIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +200,13 @@ class Table:
     """In the order of their numbers, which are in derived rows: none is ever put before another or taken away."""
 
     def index(self, name: str) -> Index | None:
-        """The index of that name."""
+        """The global index of that name."""
         return next((index for index in self.indexes if index.name == name), None)
+
+    @property
+    def secondary_indexes(self) -> tuple[SecondaryIndex, ...]:
+        """Global and local ones; their names differ."""
+        return (*self.indexes, *self.local_indexes)
 
     @property
     def logs(self) -> tuple[LogId, ...]:

@@ -7,7 +7,7 @@ Beside its items a view keeps the rows that its *layout* derives from them (`rul
 transaction. `derive` alone changes the layout.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -62,7 +62,7 @@ class ViewReader(Protocol):
         """
         ...
 
-    def rows(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Iterator[DerivedRow]:
+    def rows(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Generator[DerivedRow, None, None]:
         """Derived rows with low <= row key < high, each with its item, in the order of `scan`, and as little to be kept open.
 
         While `derive` is under way, and until it is repeated if it was cut short, a row of either layout may be shown or missing.

@@ -1,6 +1,6 @@
 """Derived rows: what a view keeps beside its items so that a stretch of them can be read in another order.
 
-    local index   01 | number of the index | H128(partition key) | grouped(index sort key) | rest of the item's key
+    local index   01 | number of the index | local index key (`model/key_order.py`)
     expiry        02 | second it is due, 8 bytes, big-endian | H128(the item's key)
 
 A row leads to its item and says nothing else. Which rows there are is a pure function of the items and a `LocalLayout`, so a
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stator.model.item import decode_image
-from stator.model.key_order import HASH_BYTES, after_prefix, grouped, hash128, key_bytes
+from stator.model.key_order import after_prefix, hash128, key_bytes, local_index_key
 from stator.model.tables import KeyAttribute
 from stator.rules.expiry import expires_at_s
 from stator.rules.key_checks import RANGE_BYTES_MAX
@@ -23,9 +23,6 @@ _LOCAL_INDEX = b"\x01"
 _EXPIRY = b"\x02"
 
 _SECOND_BYTES = 8
-
-_REST_BYTES = 512
-"""With the longest index sort key before it, a row of 1,707 bytes: under the 1,978 of LMDB's engine 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def row_keys(layout: LocalLayout, item_key: bytes, image: bytes | None) -> froze
         return frozenset()
     item = decode_image(image)
     rows = {
-        local_row_key(number, item_key, item[attribute.name])
+        local_rows(number) + local_index_key(item[attribute.name], item_key)
         for number, attribute in enumerate(layout.sort_keys)
         if _is_sort_key(item.get(attribute.name, {}), attribute)
     }
@@ -56,16 +53,8 @@ def row_keys(layout: LocalLayout, item_key: bytes, image: bytes | None) -> froze
     return frozenset(rows)
 
 
-def local_row_key(number: int, item_key: bytes, sort: Mapping[str, Any]) -> bytes:
-    """Where an item lies in a local index: by the index's sort key, items of equal ones by the table's."""
-    rest = item_key[HASH_BYTES:]
-    if len(rest) > _REST_BYTES:
-        rest = rest[:_REST_BYTES] + hash128(item_key)
-    return local_index(number) + item_key[:HASH_BYTES] + grouped(key_bytes(sort)) + rest
-
-
-def local_index(number: int) -> bytes:
-    """What all rows of a local index begin with. The partition key's hash follows, as in the items' own keys."""
+def local_rows(number: int) -> bytes:
+    """What all rows of a local index begin with; behind it they are in the order of local index keys."""
     return _LOCAL_INDEX + bytes([number])
 
 

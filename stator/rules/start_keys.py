@@ -12,7 +12,7 @@ from stator.expressions.key_conditions import KeyRange
 from stator.model.attributes import normalise_item
 from stator.model.errors import ValidationError
 from stator.model.item import Item
-from stator.model.tables import Index, KeySchema
+from stator.model.tables import KeySchema, SecondaryIndex
 from stator.rules.key_checks import check_key
 from stator.rules.key_spans import Span, after_key, contains, span_of
 
@@ -32,7 +32,7 @@ def normalised_start_key(given: Mapping[str, Any]) -> Item:
 
 
 def behind(
-    start_key: Item, span: Span, asked: KeyRange, base: KeySchema, index: Index | None, *, reverse: bool
+    start_key: Item, span: Span, asked: KeyRange, base: KeySchema, index: SecondaryIndex | None, *, reverse: bool
 ) -> Span:
     """What is left of the span of `asked` behind the row of a start key (normalised: the table's key, and the index's).
 
@@ -61,7 +61,7 @@ def behind(
     return after_key(span, row_key, reverse=reverse)
 
 
-def row_behind(start_key: Item, base: KeySchema, index: Index | None) -> bytes:
+def row_behind(start_key: Item, base: KeySchema, index: SecondaryIndex | None) -> bytes:
     """The row of the table, or of an index, behind which a scan goes on. Raises ValidationError."""
     if index is None:
         _check_base_key(start_key, base)

@@ -6,11 +6,13 @@ Source: AWS API reference, TableDescription, ContinuousBackupsDescription.
 from typing import Any
 
 from stator.model.positions import LogId
-from stator.model.tables import Index, KeySchema, Partition, Table, Throughput
+from stator.model.tables import Index, KeySchema, LocalIndex, Partition, SecondaryIndex, Table, Throughput
 from stator.rules.commands import Size
 from stator.rules.resource_arns import table_arn
 
-_UNTOLD_WHEN_DELETED = frozenset({"AttributeDefinitions", "KeySchema", "CreationDateTime", "GlobalSecondaryIndexes"})
+_UNTOLD_WHEN_DELETED = frozenset(
+    {"AttributeDefinitions", "KeySchema", "CreationDateTime", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"}
+)
 DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -52,6 +54,8 @@ def describe_table(table: Table, sizes: dict[LogId, Size]) -> dict[str, Any]:
         shown["TableClassSummary"] = {"TableClass": table.table_class}
     if table.indexes:
         shown["GlobalSecondaryIndexes"] = [_index(table, index, sizes) for index in table.indexes]
+    if table.local_indexes:
+        shown["LocalSecondaryIndexes"] = [_local_index(table, index, sizes) for index in table.local_indexes]
     if table.stream is not None:
         shown["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream.view_type}
     latest = table.stream or (table.ended_streams[-1] if table.ended_streams else None)
@@ -103,7 +107,7 @@ def _status(table: Table) -> str:
 
 
 def _keys(table: Table) -> tuple[KeySchema, ...]:
-    return (table.key, *(index.key for index in table.indexes))
+    return (table.key, *(index.key for index in table.secondary_indexes))
 
 
 def _key_schema(key: KeySchema) -> list[dict[str, str]]:
@@ -132,6 +136,21 @@ def _counts(size_name: str, partitions: tuple[Partition, ...], sizes: dict[LogId
 
 
 def _index(table: Table, index: Index, sizes: dict[LogId, Size]) -> dict[str, Any]:
+    return {
+        **_secondary_index(table, index),
+        "IndexStatus": "ACTIVE" if table.status == "ACTIVE" else table.status,
+        "ProvisionedThroughput": _throughput(index.throughput),
+        **_counts("IndexSizeBytes", index.partitions, sizes),
+        "WarmThroughput": _warm(index.throughput, table.status),
+    }
+
+
+def _local_index(table: Table, index: LocalIndex, sizes: dict[LogId, Size]) -> dict[str, Any]:
+    # Nobody counts the rows: there are at most as many as items, each as large at most. (AWS's numbers are hours old.)
+    return {**_secondary_index(table, index), **_counts("IndexSizeBytes", table.partitions, sizes)}
+
+
+def _secondary_index(table: Table, index: SecondaryIndex) -> dict[str, Any]:
     projection: dict[str, Any] = {"ProjectionType": index.projection.type}
     if index.projection.include:
         projection["NonKeyAttributes"] = list(index.projection.include)
@@ -139,9 +158,5 @@ def _index(table: Table, index: Index, sizes: dict[LogId, Size]) -> dict[str, An
         "IndexName": index.name,
         "KeySchema": _key_schema(index.key),
         "Projection": projection,
-        "IndexStatus": "ACTIVE" if table.status == "ACTIVE" else table.status,
-        "ProvisionedThroughput": _throughput(index.throughput),
-        **_counts("IndexSizeBytes", index.partitions, sizes),
         "IndexArn": f"{table_arn(table.name)}/index/{index.name}",
-        "WarmThroughput": _warm(index.throughput, table.status),
     }

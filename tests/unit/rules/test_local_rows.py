@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stator.model.item import encode_image
-from stator.model.key_order import item_key, key_bytes
+from stator.model.key_order import item_key, key_bytes, local_index_key
 from stator.model.tables import KeyAttribute
-from stator.rules.local_rows import NO_ROWS, LocalLayout, expiry_rows, local_index, local_row_key, row_keys
+from stator.rules.local_rows import NO_ROWS, LocalLayout, expiry_rows, local_rows, row_keys
 
 LMDB_KEY_BYTES_MAX = 1_978
 PARTITION = {"S": "forum"}
@@ -34,7 +34,7 @@ def key_of(sort: dict[str, Any]) -> bytes:
 @given(PAIRS, st.tuples(VALUES["B"], VALUES["B"]))
 def test_rows_are_ordered_by_the_sort_key_of_the_index(pair: Any, base_sorts: Any) -> None:
     (one, other), (one_base, other_base) = pair, base_sorts
-    rows = [local_row_key(2, key_of(one_base), one), local_row_key(2, key_of(other_base), other)]
+    rows = [local_index_key(one, key_of(one_base)), local_index_key(other, key_of(other_base))]
     if one != other:
         assert (rows[0] < rows[1]) == (key_bytes(one) < key_bytes(other))
     assert (rows[0] == rows[1]) == (one == other and one_base == other_base)
@@ -43,17 +43,19 @@ def test_rows_are_ordered_by_the_sort_key_of_the_index(pair: Any, base_sorts: An
 @given(st.binary(min_size=1, max_size=500), st.binary(min_size=1, max_size=500))
 def test_rows_of_equal_sort_keys_are_ordered_by_the_table_s(one: bytes, other: bytes) -> None:
     sorts = [{"B": base64.b64encode(data).decode()} for data in (one, other)]
-    rows = [local_row_key(0, key_of(sort), {"N": "7"}) for sort in sorts]
+    rows = [local_index_key({"N": "7"}, key_of(sort)) for sort in sorts]
     assert (rows[0] < rows[1]) == (one < other)
 
 
 def test_items_whose_long_keys_differ_at_the_end_have_rows_of_their_own() -> None:
     keys = [key_of({"S": "x" * 1_023 + end}) for end in "abc"]
-    assert len({local_row_key(0, key, {"N": "7"}) for key in keys}) == 3
+    assert len({local_index_key({"N": "7"}, key) for key in keys}) == 3
 
 
 def test_the_longest_row_fits_into_a_view() -> None:
-    row = local_row_key(4, key_of({"S": "x" * 1_024}), {"S": "y" * 1_024})
+    (row,) = row_keys(
+        LocalLayout((KeyAttribute("s", "S"),)), key_of({"S": "x" * 1_024}), encode_image({"s": {"S": "y" * 1_024}})
+    )
     assert len(row) <= LMDB_KEY_BYTES_MAX
 
 
@@ -61,8 +63,10 @@ def test_an_item_has_a_row_in_each_index_whose_sort_key_it_has() -> None:
     key = key_of({"S": "a"})
     image = encode_image({"s": {"S": "x"}, "n": {"N": "5"}, "b": {"B": "AA=="}, "other": {"L": []}})
     rows = row_keys(BY_THREE, key, image)
-    assert sorted(row[:2] for row in rows) == [local_index(0), local_index(1), local_index(2)]
-    assert row_keys(BY_THREE, key, encode_image({"n": {"N": "5"}})) == {local_row_key(1, key, {"N": "5"})}
+    assert sorted(row[:2] for row in rows) == [local_rows(0), local_rows(1), local_rows(2)]
+    assert row_keys(BY_THREE, key, encode_image({"n": {"N": "5"}})) == {
+        local_rows(1) + local_index_key({"N": "5"}, key)
+    }
 
 
 def test_values_that_no_sort_key_may_have_give_no_row() -> None:

@@ -6,6 +6,7 @@ from stator.model.tables import (
     Index,
     KeyAttribute,
     KeySchema,
+    LocalIndex,
     Projection,
     RestoreOrigin,
     Stream,
@@ -60,9 +61,36 @@ def test_an_index_shows_what_it_carries() -> None:
     assert index["IndexArn"].endswith(":table/orders/index/by-at")
 
 
+def test_a_local_index_is_shown_without_throughput_and_with_at_most_the_table_s_items() -> None:
+    local = LocalIndex(
+        "by-likes", KeySchema(KeyAttribute("pk", "S"), KeyAttribute("likes", "N")), Projection("KEYS_ONLY")
+    )
+    shown = describe_table(TABLE.evolve(local_indexes=(local,)), SIZES)
+    assert {"AttributeName": "likes", "AttributeType": "N"} in shown["AttributeDefinitions"]
+    assert shown["LocalSecondaryIndexes"] == [
+        {
+            "IndexName": "by-likes",
+            "KeySchema": [
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "likes", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "IndexArn": shown["TableArn"] + "/index/by-likes",
+            "ItemCount": 3,
+            "IndexSizeBytes": 30,
+        }
+    ]
+
+
 def test_members_that_mean_nothing_for_a_table_are_left_out() -> None:
     plain = describe_table(TABLE.evolve(indexes=(), on_demand=False), {})
-    for absent in ("GlobalSecondaryIndexes", "StreamSpecification", "RestoreSummary", "BillingModeSummary"):
+    for absent in (
+        "GlobalSecondaryIndexes",
+        "LocalSecondaryIndexes",
+        "StreamSpecification",
+        "RestoreSummary",
+        "BillingModeSummary",
+    ):
         assert absent not in plain
 
 

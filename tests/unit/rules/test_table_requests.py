@@ -6,8 +6,18 @@ import pytest
 
 from stator.model.errors import ValidationError
 from stator.model.positions import LogId, TimestampUs
-from stator.model.tables import Index, KeyAttribute, KeySchema, Projection, Stream, Throughput, even_partitions
-from stator.rules.table_requests import INDEXES_MAX, new_table, restored_table
+from stator.model.tables import (
+    Index,
+    KeyAttribute,
+    KeySchema,
+    LocalIndex,
+    Projection,
+    Stream,
+    Throughput,
+    even_partitions,
+)
+from stator.rules.index_requests import GLOBAL_INDEXES_MAX, INCLUDED_MAX, LOCAL_INDEXES_MAX
+from stator.rules.table_requests import new_table, restored_table
 
 NOW_US = 1_700_000_000_000_000
 HASH = [{"AttributeName": "pk", "KeyType": "HASH"}]
@@ -24,6 +34,18 @@ TWO = [*SMALLEST["AttributeDefinitions"], {"AttributeName": "at", "AttributeType
 def gsi(name: str = "by-at", **more: Any) -> dict[str, Any]:
     keys = [{"AttributeName": "at", "KeyType": "HASH"}]
     return {"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}, **more}
+
+
+def lsi(name: str = "by-likes", sort: str = "likes", **more: Any) -> dict[str, Any]:
+    keys = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    return {"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}, **more}
+
+
+POSTS: dict[str, Any] = SMALLEST | {
+    "KeySchema": [*HASH, {"AttributeName": "at", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [*TWO, {"AttributeName": "likes", "AttributeType": "N"}],
+    "LocalSecondaryIndexes": [lsi()],
+}
 
 
 def with_indexes(*indexes: dict[str, Any]) -> dict[str, Any]:
@@ -73,10 +95,9 @@ def test_everything_that_is_asked_for_is_in_the_table() -> None:
         ({"AttributeDefinitions": TWO}, "does not exactly match number of attributes defined"),
         ({"BillingMode": "PROVISIONED"}, "must both be specified when BillingMode is PROVISIONED"),
         ({"ProvisionedThroughput": UNITS}, "can be specified when BillingMode is PAY_PER_REQUEST"),
-        ({"LocalSecondaryIndexes": [{}]}, "LocalSecondaryIndexes are not supported yet"),
         ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
         (with_indexes(gsi(), gsi()), "Duplicate index name: by-at"),
-        (with_indexes(*(gsi(f"i-{number}") for number in range(INDEXES_MAX + 1))), "limit of 20"),
+        (with_indexes(*(gsi(f"i-{number}") for number in range(GLOBAL_INDEXES_MAX + 1))), "limit of 20"),
         (with_indexes(gsi(KeySchema=HASH)), "Some AttributeDefinitions are not used"),
         (with_indexes(gsi(KeySchema=[{"AttributeName": "x", "KeyType": "HASH"}])), "Some index key attributes are not"),
         (with_indexes(gsi(Projection={})), "Unknown ProjectionType: null"),
@@ -144,3 +165,84 @@ def test_a_restore_cannot_add_an_index() -> None:
     request = {"TargetTableName": "copy", "GlobalSecondaryIndexOverride": [{"IndexName": "three"}]}
     with pytest.raises(ValidationError, match="three"):
         restored_table(request, SOURCE, "copy-id", NOW_US, TimestampUs(NOW_US))
+
+
+def test_local_indexes_are_in_the_table_in_the_order_given() -> None:
+    some = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["title"]}
+    table = new_table(POSTS | {"LocalSecondaryIndexes": [lsi(), lsi("again", "at", Projection=some)]}, "id-1", NOW_US)
+    partition = KeyAttribute("pk", "S")
+    assert table.local_indexes == (
+        LocalIndex("by-likes", KeySchema(partition, KeyAttribute("likes", "N")), Projection("ALL")),
+        LocalIndex("again", KeySchema(partition, KeyAttribute("at", "N")), Projection("INCLUDE", ("title",))),
+    )
+
+
+def named(count: int) -> dict[str, Any]:
+    return {"ProjectionType": "INCLUDE", "NonKeyAttributes": [f"a{number}" for number in range(count)]}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"LocalSecondaryIndexes": []}, "List of LocalSecondaryIndexes is empty"),
+        (
+            {"LocalSecondaryIndexes": [lsi(f"by-likes-{number}") for number in range(LOCAL_INDEXES_MAX + 1)]},
+            "Number of LocalSecondaryIndexes exceeds per-table limit of 5",
+        ),
+        (
+            {"KeySchema": HASH},
+            "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex",
+        ),
+        (
+            {"LocalSecondaryIndexes": [lsi(KeySchema=HASH)]},
+            "Index KeySchema does not have a range key for index: by-likes",
+        ),
+        (
+            {
+                "LocalSecondaryIndexes": [
+                    lsi(
+                        KeySchema=[
+                            {"AttributeName": "likes", "KeyType": "HASH"},
+                            {"AttributeName": "at", "KeyType": "RANGE"},
+                        ]
+                    )
+                ]
+            },
+            "same leading hash key as table KeySchema for index: by-likes. index hash key: likes, table hash key: pk",
+        ),
+        ({"LocalSecondaryIndexes": [lsi(sort="pk")]}, "have the same name"),
+        ({"LocalSecondaryIndexes": [lsi(sort="other")]}, "are not defined in AttributeDefinitions. Keys: [pk, other]"),
+        ({"LocalSecondaryIndexes": [lsi(), lsi()]}, "Duplicate index name: by-likes"),
+        ({"GlobalSecondaryIndexes": [gsi("by-likes")]}, "Duplicate index name: by-likes"),
+        ({"LocalSecondaryIndexes": [lsi(Projection={})]}, "Unknown ProjectionType: null"),
+        (
+            {
+                "LocalSecondaryIndexes": [
+                    lsi(f"by-likes-{number}", Projection=named(20)) for number in range(LOCAL_INDEXES_MAX)
+                ],
+                "GlobalSecondaryIndexes": [gsi(Projection=named(1))],
+            },
+            f"exceeds the per-table limit of {INCLUDED_MAX}",
+        ),
+        ({"LocalSecondaryIndexes": [lsi(sort="at")]}, "Some AttributeDefinitions are not used"),
+    ],
+)
+def test_local_indexes_that_cannot_be_are_refused_in_aws_s_words(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        new_table(POSTS | change, "id-1", NOW_US)
+    assert said in refused.value.message
+
+
+def test_a_restore_keeps_the_local_indexes_unless_it_names_fewer() -> None:
+    source = new_table(POSTS | {"LocalSecondaryIndexes": [lsi("one"), lsi("two")]}, "id-1", NOW_US)
+    request: dict[str, Any] = {"TargetTableName": "restored"}
+
+    def kept(**override: Any) -> list[str]:
+        table = restored_table(request | override, source, "id-2", NOW_US, TimestampUs(NOW_US))
+        return [index.name for index in table.local_indexes]
+
+    assert kept() == ["one", "two"]
+    assert kept(LocalSecondaryIndexOverride=[lsi("two")]) == ["two"]
+    assert kept(LocalSecondaryIndexOverride=[]) == []
+    with pytest.raises(ValidationError, match="Index not found in the source table"):
+        kept(LocalSecondaryIndexOverride=[lsi("three")])
