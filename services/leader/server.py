@@ -82,6 +82,13 @@ class LeaderService:
         self._followers[log_id] = self._tasks.spawn(f"replica-{log_id}", replica.run())
         return leadership
 
+    def led(self, log_id: LogId) -> Leadership | None:
+        """The partition if this process leads it. Where partitions are claimed on use, this is one, and the next call finds it."""
+        if self._on_use and log_id not in self.partitions:
+            self.partition(log_id).claim()
+        found = self.partitions.get(log_id)
+        return found if found is not None and found.state is State.LEADING else None
+
     def forget(self, log_id: LogId) -> None:
         """The partition is gone: stop following it and drop its view."""
         leadership = self.partitions.pop(log_id, None)

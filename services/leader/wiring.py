@@ -5,6 +5,7 @@ from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
 
 from .assignment import Assignment
+from .expire import ExpirySweep
 from .server import LeaderService
 
 
@@ -35,6 +36,8 @@ class LeaderProcess:
         self._leaders.serve(node.peers)
         assignment = Assignment(node.name, self._leaders, node.membership, node.catalog, node.clock)
         node.tasks.spawn("assignment", assignment.run())
+        sweep = ExpirySweep(self._leaders, node.catalog, node.clock, node.settings.ttl_sweep_s, node.vitals.meters)
+        node.tasks.spawn("expiry", sweep.run())
 
     def _leads(self) -> dict[int, int]:
         return self._leaders.leads() if hasattr(self, "_leaders") else {}

@@ -17,12 +17,14 @@ from stator.model.positions import Offset, Seq, TimestampUs
 from stator.model.records import Effect, Kind
 from stator.ports.log import MESSAGE_BYTES_MAX
 from stator.ports.view import StoredItem
+from stator.rules.change_records import TTL_ORIGIN
 from stator.rules.commands import (
     Close,
     Closed,
     Command,
     Define,
     Defined,
+    Expire,
     Get,
     GetMany,
     Got,
@@ -121,7 +123,8 @@ class WritePath:
         assert isinstance(answer, Outcome)
         timestamp_us = self._timestamp()
         outcome = Outcome(answer.attributes, answer.bytes_written, timestamp_us)
-        return Effect(command.key, old, new, timestamp_us), seq, outcome
+        origin = TTL_ORIGIN if isinstance(command, Expire) else ""
+        return Effect(command.key, old, new, timestamp_us, origin=origin), seq, outcome
 
     def _log(self, effects: list[Effect], seq: Seq | None, waiting: Waiting) -> None:
         """Have the effects carried to the log; without any, answer when the record `seq`, which the answer shows, is confirmed."""

@@ -17,3 +17,5 @@ class StandaloneSettings:
     """Partitions of a new table."""
     segment_age_s: float = 10.0
     """How old the newest archived moment may be; restores read the rest from the log."""
+    ttl_sweep_s: float = 10.0
+    """Between two looks for items whose time to live is over."""

@@ -37,6 +37,7 @@ from ..archiver.ship_segments import SegmentLimits
 from ..control.tables import TableControl
 from ..gsi.base_items import archived_base_items
 from ..gsi.worker import IndexWorker
+from ..leader.expire import ExpirySweep
 from ..leader.server import LeaderService
 from ..materializer.server import MaterializerService
 from ..materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
@@ -102,6 +103,9 @@ class Standalone:
         peers.serve("read_get_many", held_here.get)
         peers.serve("read_query", held_here.query)
         peers.serve("read_stats", held_here.stats)
+
+        expiry = ExpirySweep(leaders, catalog, clock, self._settings.ttl_sweep_s, self._vitals.meters)
+        tasks.spawn("expiry", expiry.run())
 
         control = TableControl(
             log, catalog, partitions, clock, ids, tasks, self._settings.partitions, on_duty=lambda: True

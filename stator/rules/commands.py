@@ -68,7 +68,15 @@ class Replace(msgspec.Struct, frozen=True, tag="replace", array_like=True):
     expected_us: int
 
 
-Command = PutItem | UpdateItem | DeleteItem | Replace
+class Expire(msgspec.Struct, frozen=True, tag="expire", array_like=True):
+    """Remove the item under `key` if by its `attribute` it is due at the second `now_s`; else leave it."""
+
+    key: bytes
+    attribute: str
+    now_s: int
+
+
+Command = PutItem | UpdateItem | DeleteItem | Replace | Expire
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):

@@ -13,7 +13,8 @@ from stator.model.attributes import item_size
 from stator.model.errors import ConditionalCheckFailedError, DomainError, ValidationError
 from stator.model.item import Item, decode_image, encode_image
 from stator.rules.capacity import WRITE_UNIT_BYTES
-from stator.rules.commands import Command, DeleteItem, Expression, Outcome, PutItem, Replace, UpdateItem
+from stator.rules.commands import Command, DeleteItem, Expire, Expression, Outcome, PutItem, Replace, UpdateItem
+from stator.rules.expiry import due
 from stator.rules.key_checks import index_key_fault
 
 ITEM_BYTES_MAX = 400 * 1024
@@ -41,6 +42,8 @@ def decide(command: Command, old: bytes | None, version_us: int) -> Decision:
             return _delete(command, old)
         case Replace():
             return _replace(command, old, version_us)
+        case Expire():
+            return _expire(command, old)
 
 
 def _put(command: PutItem, old: bytes | None) -> Decision:
@@ -113,6 +116,11 @@ def _replace(command: Replace, old: bytes | None, version_us: int) -> Decision:
     if (0 if old is None else version_us) != command.expected_us:
         return Decision(old, changed=False, answer=ConditionalCheckFailedError(old))
     return Decision(command.image, changed=command.image != old, answer=Outcome())
+
+
+def _expire(command: Expire, old: bytes | None) -> Decision:
+    over = old is not None and due(decode_image(old), command.attribute, command.now_s)
+    return Decision(None if over else old, changed=over, answer=Outcome())
 
 
 def _refusal(condition: Expression | None, old: bytes | None, *, return_item: bool) -> DomainError | None:

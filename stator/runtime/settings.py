@@ -35,6 +35,8 @@ class ClusterSettings:
     partitions: int = 4
     """Partitions of a new table."""
     segment_age_s: float = 10.0
+    ttl_sweep_s: float = 10.0
+    """Between two looks for items whose time to live is over."""
 
     @property
     def members(self) -> dict[str, str]:
@@ -96,6 +98,7 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         admin_port=whole("STATOR_ADMIN_PORT", str(default_admin_port(port)), 0, 65_535),
         partitions=whole("STATOR_PARTITIONS", "4", 1, 1024),
         segment_age_s=seconds("STATOR_SEGMENT_AGE_S", "10"),
+        ttl_sweep_s=seconds("STATOR_TTL_SWEEP_S", "10"),
     )
 
 

@@ -12,6 +12,7 @@ from services.control.tables import TableControl
 from services.gsi.base_items import archived_base_items
 from services.gsi.worker import IndexWorker
 from services.leader.assignment import Assignment
+from services.leader.expire import ExpirySweep
 from services.leader.server import LeaderService
 from services.materializer.server import MaterializerService
 from services.materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
@@ -44,6 +45,7 @@ SEGMENT_AGE_S = 3.0
 MERGE_SEGMENTS = 4
 SNAPSHOT_RECORDS = 10
 UNDO_APPLIES_MAX = 8
+TTL_SWEEP_S = 3.0
 
 
 class Machine:
@@ -210,6 +212,8 @@ class Node:
         self.leaders.serve(self.peers)
         assignment = Assignment(self.name, self.leaders, self.membership, self.catalog, self.clock)
         self.tasks.spawn("assignment", assignment.run())
+        sweep = ExpirySweep(self.leaders, self.catalog, self.clock, TTL_SWEEP_S)
+        self.tasks.spawn("expiry", sweep.run())
 
     def _start_materializer(self) -> None:
         service = MaterializerService(self.log, self._views(), self.tasks, self.snapshots.install_base)
