@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from stator.model.tables import LocalIndex, SecondaryIndex
 from stator.rules.capacity import read_units, write_units
 from stator.rules.commands import Outcome
 
@@ -34,18 +35,24 @@ def array(images: list[bytes]) -> bytes:
     return b"[" + b",".join(images) + b"]"
 
 
-def consumed_read(mode: str | None, table: str, index: str | None, bytes_read: int, *, strong: bool) -> bytes | None:
-    """ConsumedCapacity of a read, or None when the request did not ask for it."""
-    return consumed(mode, table, index, read_units(bytes_read, strong=strong))
+def consumed_read(mode: str | None, table: str, bytes_read: int, *, strong: bool) -> bytes | None:
+    """ConsumedCapacity of a read of the table itself, or None when the request did not ask for it."""
+    return consumed(mode, table, None, read_units(bytes_read, strong=strong))
 
 
-def consumed(mode: str | None, table: str, index: str | None, units: float) -> bytes | None:
-    """ConsumedCapacity of one request to one table, or None when the client did not ask for it."""
+def consumed(
+    mode: str | None, table: str, index: SecondaryIndex | None, units: float, fetched: float = 0.0
+) -> bytes | None:
+    """ConsumedCapacity of one request to one table, or None when the client did not ask for it.
+
+    `units` of the index (None: of the table itself), and `fetched` for what lies behind a local index.
+    """
     if mode not in {"TOTAL", "INDEXES"}:
         return None
-    body: dict[str, object] = {"TableName": table, "CapacityUnits": units}
+    body: dict[str, object] = {"TableName": table, "CapacityUnits": units + fetched}
     if mode == "INDEXES":
-        body["Table"] = {"CapacityUnits": 0.0 if index else units}
-        if index:
-            body["GlobalSecondaryIndexes"] = {index: {"CapacityUnits": units}}
+        body["Table"] = {"CapacityUnits": units if index is None else fetched}
+        if index is not None:
+            kind = "LocalSecondaryIndexes" if isinstance(index, LocalIndex) else "GlobalSecondaryIndexes"
+            body[kind] = {index.name: {"CapacityUnits": units}}
     return msgspec.json.encode(body)

@@ -138,8 +138,19 @@ class GotMany(msgspec.Struct, frozen=True, array_like=True):
     images: list[bytes | None]
 
 
+class LocalRead(msgspec.Struct, frozen=True, array_like=True):
+    """Read items through local index `number` of their table, which carries the attributes `carried` (None: all).
+
+    Each item is cut to what the index carries, unless `whole`: then it is fetched from the table.
+    """
+
+    number: int
+    carried: frozenset[str] | None
+    whole: bool = False
+
+
 class Query(msgspec.Struct, frozen=True, array_like=True):
-    """One page: keys in [low, high) of one log's view, in order or reversed.
+    """One page: keys in [low, high) of one log's view, in order or reversed; with `local`, the keys are the local index's.
 
     `limit` counts items examined (0: no limit), `bytes_max` their bytes: the item that reaches it is the page's last. The
     filter is applied after counting.
@@ -154,12 +165,14 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     projection: Expression | None = None
     count_only: bool = False
     bytes_max: int = PAGE_BYTES_MAX
+    local: LocalRead | None = None
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
     """Images of the items that passed, and where to go on: `last` is the image of the last item examined when more may follow.
 
-    `bytes_read` is the summed size of all items examined.
+    `bytes_read` is the summed size of all items examined; `fetched_units` what fetching them from behind a local index cost in
+    strongly consistent read units.
     """
 
     images: list[bytes]
@@ -167,6 +180,7 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     scanned: int
     bytes_read: int
     last: bytes | None
+    fetched_units: int = 0
 
 
 class Define(msgspec.Struct, frozen=True, array_like=True):

@@ -9,7 +9,7 @@ from stator.expressions.paths import resolve
 from stator.model.attributes import AttributeValue, kind_of, size_of
 from stator.model.errors import ValidationError
 from stator.model.item import Item
-from stator.model.tables import Index, KeyAttribute, KeySchema, Table
+from stator.model.tables import KeyAttribute, KeySchema, SecondaryIndex, Table
 
 HASH_BYTES_MAX = 2048
 RANGE_BYTES_MAX = 1024
@@ -33,7 +33,7 @@ def check_new_item(table: Table, item: Item) -> None:
             raise ValidationError(
                 f"{_INVALID}Type mismatch for key {attribute.name} expected: {attribute.type} actual: {kind}"
             )
-    for index in table.indexes:
+    for index in table.secondary_indexes:
         check_index_key(index, item)
     check_key_values(table.key, item)
 
@@ -70,7 +70,7 @@ def check_sort_values(asked: KeyRange) -> None:
         raise ValidationError(_RANGE_TOO_LONG)
 
 
-def check_index_key(index: Index, item: Mapping[str, Any]) -> None:
+def check_index_key(index: SecondaryIndex, item: Mapping[str, Any]) -> None:
     """An item may lack an index's key attributes, but one that it has must be of the right type, not empty, not too long."""
     for attribute in index.key.attributes:
         value = item.get(attribute.name)
@@ -93,12 +93,12 @@ def check_scalar_keys(table: Table, entered: Iterable[str]) -> None:
     for name in entered:
         if name in table.key.names:
             raise ValidationError(f"{_NOT_SCALAR} Key: {name}")
-        if any(name in index.key.names for index in table.indexes):
+        if any(name in index.key.names for index in table.secondary_indexes):
             raise ValidationError(f"{_NOT_SCALAR} IndexKey: {name}")
 
 
 def check_index_updates(
-    indexes: tuple[Index, ...], update: Update, names: Mapping[str, str], values: Mapping[str, AttributeValue]
+    indexes: tuple[SecondaryIndex, ...], update: Update, names: Mapping[str, str], values: Mapping[str, AttributeValue]
 ) -> None:
     """What an update writes into index keys as it stands in the request has their types.
 
@@ -114,7 +114,7 @@ def check_index_updates(
                     raise _index_mismatch(index, attribute, kind)
 
 
-def index_key_limits(indexes: tuple[Index, ...]) -> dict[str, tuple[str, int]]:
+def index_key_limits(indexes: tuple[SecondaryIndex, ...]) -> dict[str, tuple[str, int]]:
     """Attributes that are keys of an index: their type, and how many bytes they may have in all indexes they key."""
     limits: dict[str, tuple[str, int]] = {}
     for index in indexes:
@@ -149,7 +149,7 @@ def _check_sizes(key: KeySchema, item: Mapping[str, Any]) -> None:
         raise ValidationError(_RANGE_TOO_LONG)
 
 
-def _index_mismatch(index: Index, attribute: KeyAttribute, kind: str) -> ValidationError:
+def _index_mismatch(index: SecondaryIndex, attribute: KeyAttribute, kind: str) -> ValidationError:
     return ValidationError(
         f"{_INVALID}Type mismatch for Index Key {attribute.name} Expected: {attribute.type} Actual: {kind}"
         f" IndexName: {index.name}"

@@ -13,10 +13,13 @@ from stator.expressions.conditions import matches, parse_condition
 from stator.expressions.projections import parse_projection, project
 from stator.model.attributes import item_size
 from stator.model.item import Item, decode_image, encode_image
+from stator.model.key_order import after_prefix
 from stator.model.positions import OWN_LANE
 from stator.ports.view import StoredItem, ViewReader
+from stator.rules.capacity import read_units
 from stator.rules.commands import GotMany, Page, Query, Size
 from stator.rules.key_spans import Span, after_key
+from stator.rules.local_rows import local_rows
 from stator.rules.reports import Duty, Place
 from stator.runtime.replica import Replica
 
@@ -36,9 +39,11 @@ class PageReading:
         self._query = query
         self._filter = None if query.filter is None else parse_condition(query.filter.text)
         self._projection = None if query.projection is None else parse_projection(query.projection.text)
-        self._left = Span(query.low, query.high)
+        self._carried = None if query.local is None else query.local.carried
+        self._fetches = query.local is not None and query.local.whole
+        self._left = _stretch(query)
         self._images: list[bytes] = []
-        self._count = self._scanned = self._bytes = 0
+        self._count = self._scanned = self._bytes = self._bytes_held = self._fetched_units = 0
 
     def step(self) -> Page | None:
         """Read on; the page when that ends it. Raises ValidationError when an expression does not fit an item."""
@@ -46,7 +51,7 @@ class PageReading:
         with closing(self._rows()) as rows:
             for key, stored in rows:
                 size = self._examine(stored)
-                if self._scanned == self._query.limit or self._bytes >= self._query.bytes_max:
+                if self._scanned == self._query.limit or self._bytes_held >= self._query.bytes_max:
                     return self._page(stored.image)
                 items += 1
                 bytes_read += size
@@ -56,14 +61,27 @@ class PageReading:
         return self._page(None)
 
     def _rows(self) -> Generator[tuple[bytes, StoredItem], None, None]:
-        yield from self._view.scan(self._left.low, self._left.high, reverse=self._query.reverse)
+        low, high = self._left
+        if self._query.local is None:
+            yield from self._view.scan(low, high, reverse=self._query.reverse)
+        else:
+            for row in self._view.rows(low, high, reverse=self._query.reverse):
+                yield row.key, row.item
 
     def _examine(self, stored: StoredItem) -> int:
+        """Take an item into the page; the bytes of it that are read."""
         query = self._query
         item = decode_image(stored.image)
-        size = item_size(item)
+        entry = item if self._carried is None else {name: item[name] for name in item if name in self._carried}
+        size = item_size(entry)
         self._scanned += 1
         self._bytes += size
+        if self._fetches:
+            size = item_size(item)
+            self._fetched_units += int(read_units(size, strong=True))
+        else:
+            item = entry
+        self._bytes_held += size
         if query.filter is not None and self._filter is not None:
             shown = matches(self._filter, item, query.filter.names, query.filter.values)
         else:
@@ -76,11 +94,19 @@ class PageReading:
 
     def _shown(self, image: bytes, item: Item) -> bytes:
         if self._projection is None or self._query.projection is None:
-            return image
+            return image if self._fetches or self._carried is None else encode_image(item)
         return encode_image(project(self._projection, item, self._query.projection.names))
 
     def _page(self, last: bytes | None) -> Page:
-        return Page(images=self._images, count=self._count, scanned=self._scanned, bytes_read=self._bytes, last=last)
+        return Page(self._images, self._count, self._scanned, self._bytes, last, self._fetched_units)
+
+
+def _stretch(query: Query) -> Span:
+    """The rows to read, of the view's items or of those that it derives from them."""
+    if query.local is None:
+        return Span(query.low, query.high)
+    rows = local_rows(query.local.number)
+    return Span(rows + query.low, after_prefix(rows) if query.high is None else rows + query.high)
 
 
 def read_page(view: ViewReader, query: Query, future: "asyncio.Future[Page]") -> None:

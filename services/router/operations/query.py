@@ -8,7 +8,7 @@ from stator.expressions.key_conditions import bind
 from stator.expressions.legacy import check_filter_attributes, key_range
 from stator.model.errors import ValidationError
 from stator.model.key_order import token
-from stator.model.tables import partition_for
+from stator.model.tables import Index, partition_for
 from stator.rules.commands import Page, Query
 from stator.rules.index_reads import check_carried
 from stator.rules.key_checks import check_scalar_keys, check_sort_values
@@ -17,7 +17,7 @@ from stator.rules.start_keys import behind, normalised_start_key
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
-from ..pages import index_of, only_counts, page_answer
+from ..pages import index_of, local_read, only_counts, page_answer
 from ..routing import Router
 
 
@@ -53,7 +53,7 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         shown, filtered = parameters.attributes("ProjectionExpression"), parameters.attributes("FilterExpression")
         check_carried(index, table.key, shown, filtered)
     span = span_of(asked, index=index is not None)
-    partitions = table.partitions if index is None else index.partitions
+    partitions = index.partitions if isinstance(index, Index) else table.partitions
     log_id = partition_for(partitions, token(span.low)).log_id
     reverse = request.get("ScanIndexForward") is False
     if start_key is not None:
@@ -72,5 +72,6 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         filter=parameters.bundle("FilterExpression"),
         projection=projection,
         count_only=count_only,
+        local=local_read(request, table, index, parameters.attributes("ProjectionExpression")),
     )
     return router.query(page, render, strong=strong)

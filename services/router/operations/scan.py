@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from stator.model.positions import LogId
+from stator.model.tables import Index
 from stator.rules.commands import PAGE_BYTES_MAX, Page, Query
 from stator.rules.index_reads import check_carried
 from stator.rules.key_checks import check_scalar_keys
@@ -16,7 +17,7 @@ from stator.rules.start_keys import normalised_start_key, row_behind
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response
-from ..pages import index_of, only_counts, page_answer
+from ..pages import index_of, local_read, only_counts, page_answer
 from ..routing import Router
 
 
@@ -49,8 +50,9 @@ def scan(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
         filter=parameters.bundle("FilterExpression"),
         projection=projection,
         count_only=count_only,
+        local=local_read(request, table, index, parameters.attributes("ProjectionExpression")),
     )
-    parts = stretches(table.partitions if index is None else index.partitions, segment, row)
+    parts = stretches(index.partitions if isinstance(index, Index) else table.partitions, segment, row)
 
     async def answer() -> Response:
         page = await _page(router, asked, parts, strong=strong)
@@ -62,7 +64,7 @@ def scan(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
 async def _page(router: Router, asked: Query, parts: Iterable[tuple[LogId, Span]], *, strong: bool) -> Page:
     """One page over several partitions, as long as one over a single partition."""
     images: list[bytes] = []
-    count = scanned = bytes_read = 0
+    count = scanned = bytes_read = fetched_units = 0
     for log_id, span in parts:
         limit = asked.limit and asked.limit - scanned
         query = replace(
@@ -73,6 +75,7 @@ async def _page(router: Router, asked: Query, parts: Iterable[tuple[LogId, Span]
         count += page.count
         scanned += page.scanned
         bytes_read += page.bytes_read
+        fetched_units += page.fetched_units
         if page.last is not None:
-            return Page(images, count, scanned, bytes_read, page.last)
-    return Page(images, count, scanned, bytes_read, None)
+            return Page(images, count, scanned, bytes_read, page.last, fetched_units)
+    return Page(images, count, scanned, bytes_read, None, fetched_units)

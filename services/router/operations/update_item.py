@@ -26,7 +26,7 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
     if update is not None:
         names = parameters.names_of("UpdateExpression")
         check_keys_unchanged(update, names, table.key.names)
-        check_index_updates(table.indexes, update, names, parameters.values_of("UpdateExpression"))
+        check_index_updates(table.secondary_indexes, update, names, parameters.values_of("UpdateExpression"))
     check_scalar_keys(table, parameters.entered())
     command = UpdateItem(
         key=table.key.item_key(key),
@@ -35,7 +35,7 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         condition=parameters.bundle("ConditionExpression"),
         return_values=request.get("ReturnValues", "NONE"),
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
-        index_keys=index_key_limits(table.indexes),
+        index_keys=index_key_limits(table.secondary_indexes),
     )
     capacity = request.get("ReturnConsumedCapacity")
     return router.write(table, command, partial(written, table.name, capacity))
