@@ -13,13 +13,13 @@ _DIGITS_MAX = 18
 
 
 def expires_at_s(item: Item, attribute: str) -> int | None:
-    """The second since 1970 from which the item is due, or None when it never is: the attribute must be a number, whole and not
+    """The first whole second since 1970 in which the item is due, or None when it never is: the attribute must be a number and not
     negative. What has more digits than any clock is no instant.
     """
-    text = item.get(attribute, {}).get("N")
-    if text is None or len(text) > _DIGITS_MAX or not text.isdecimal():
+    second, _, fraction = item.get(attribute, {}).get("N", "").partition(".")
+    if len(second) > _DIGITS_MAX or not second.isdecimal():
         return None
-    return int(text)
+    return int(second) + bool(fraction)
 
 
 def due(item: Item, attribute: str, now_s: int) -> bool:

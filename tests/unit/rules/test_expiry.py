@@ -20,12 +20,13 @@ def expiring(value: dict[str, Any]) -> dict[str, dict[str, Any]]:
         ({"N": "0"}, 0),
         ({"S": "1790000000"}, None),
         ({"N": "-5"}, None),
-        ({"N": "1790000000.5"}, None),
+        ({"N": "1790000000.5"}, 1_790_000_001),
+        ({"N": "-0.5"}, None),
         ({"N": "1" + "0" * 30}, None),
         ({"M": {"N": {"N": "1790000000"}}}, None),
     ],
 )
-def test_only_a_whole_number_of_seconds_is_an_expiry(value: dict[str, Any], second: int | None) -> None:
+def test_a_number_of_seconds_is_an_expiry_and_a_fraction_of_one_counts_as_all_of_it(value: dict[str, Any], second: int | None) -> None:
     assert expires_at_s(expiring(value), "until") == second
 
 
