@@ -26,7 +26,7 @@ def expiring(value: dict[str, Any]) -> dict[str, dict[str, Any]]:
         ({"M": {"N": {"N": "1790000000"}}}, None),
     ],
 )
-def test_a_number_of_seconds_is_an_expiry_and_a_fraction_of_one_counts_as_all_of_it(value: dict[str, Any], second: int | None) -> None:
+def test_seconds_are_an_expiry_and_a_fraction_counts_as_a_whole_one(value: dict[str, Any], second: int | None) -> None:
     assert expires_at_s(expiring(value), "until") == second
 
 

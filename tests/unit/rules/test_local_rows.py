@@ -90,6 +90,6 @@ def test_the_rows_of_a_stretch_of_seconds_are_those_of_the_items_due_in_it(due: 
 
 
 def test_an_attribute_that_is_no_instant_gives_no_expiry_row() -> None:
-    for value in ({"S": "5"}, {"N": "1.5"}, {"N": "-5"}, {"N": "1" + "0" * 20}):
+    for value in ({"S": "5"}, {"N": "-1.5"}, {"N": "-5"}, {"N": "1" + "0" * 20}):
         image = encode_image({"gone": value})
         assert row_keys(LocalLayout(expiry_attribute="gone"), key_of({"S": "a"}), image) == frozenset()
