@@ -136,6 +136,10 @@ class Stream:
     label: str
 
 
+STREAM_RETENTION_US = 24 * 3600 * 1_000_000
+"""How long a change can be read from a stream."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndedStream:
     """A change stream that was switched off. What it carried stays readable for a day."""
@@ -143,6 +147,10 @@ class EndedStream:
     view_type: ViewType
     label: str
     ended_us: TimestampUs
+
+    def readable(self, now_us: int) -> bool:
+        """Whether what it carried may still be asked for. Source: AWS developer guide, "Disabling a stream"."""
+        return now_us - self.ended_us < STREAM_RETENTION_US
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from stator.model.errors import LimitExceededError, ResourceNotFoundError, Valid
 from stator.model.positions import TimestampUs
 from stator.model.tables import EndedStream, Index, Stream, Table, Throughput
 from stator.rules.stream_labels import stream_label
-from stator.rules.table_descriptions import DAY_US
 from stator.rules.table_requests import on_demand_max
 
 _INVALID = "One or more parameter values were invalid: "
@@ -201,7 +200,7 @@ def _with_stream(given: dict[str, Any], table: Table, now_us: int) -> Table:
     if table.stream is None:
         raise ValidationError(f"Table has no stream to disable: TableName: {table.name}")
     ended = EndedStream(table.stream.view_type, table.stream.label, TimestampUs(now_us))
-    readable = tuple(stream for stream in table.ended_streams if now_us - stream.ended_us < DAY_US)
+    readable = tuple(stream for stream in table.ended_streams if stream.readable(now_us))
     return table.evolve(stream=None, ended_streams=(*readable, ended))
 
 

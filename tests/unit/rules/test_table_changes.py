@@ -6,9 +6,19 @@ import pytest
 
 from stator.model.errors import LimitExceededError, RequestError, ResourceNotFoundError, ValidationError
 from stator.model.positions import TimestampUs
-from stator.model.tables import EndedStream, Index, KeyAttribute, KeySchema, Projection, Stream, Table, Throughput
+from stator.model.tables import (
+    STREAM_RETENTION_US,
+    EndedStream,
+    Index,
+    KeyAttribute,
+    KeySchema,
+    Projection,
+    Stream,
+    Table,
+    Throughput,
+)
 from stator.rules.table_changes import check_update, revised, updated_table, with_time_to_live
-from stator.rules.table_descriptions import DAY_US, describe_table, describe_time_to_live
+from stator.rules.table_descriptions import describe_table, describe_time_to_live
 
 NOW_US = 1_700_000_000_000_000
 KEY = KeySchema(KeyAttribute("pk", "S"))
@@ -95,8 +105,8 @@ def test_a_stream_that_is_switched_off_is_told_as_the_latest_and_the_next_has_a_
 
 def test_ended_streams_are_forgotten_a_day_later() -> None:
     off = update(STREAMED, OFF)
-    later = update(update(off, ON, NOW_US + DAY_US), OFF, NOW_US + DAY_US + 1)
-    assert [ended.ended_us for ended in later.ended_streams] == [NOW_US + DAY_US + 1]
+    later = update(update(off, ON, NOW_US + STREAM_RETENTION_US), OFF, NOW_US + STREAM_RETENTION_US + 1)
+    assert [ended.ended_us for ended in later.ended_streams] == [NOW_US + STREAM_RETENTION_US + 1]
 
 
 # --- billing -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from stator.codec.catalog_entries import Entry, encode_entry, table_key
 from stator.codec.change_topics import topic_name
 from stator.model.positions import CATALOG_LOG, TimestampUs
 from stator.model.records import Effect
-from stator.model.tables import Stream, Table
+from stator.model.tables import STREAM_RETENTION_US, EndedStream, Stream, Table
 from stator.rules.placement import preference
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
@@ -102,6 +102,11 @@ class World:
         asyncio.run(main())
 
 
+def switched_off(world: World) -> Table:
+    ended = EndedStream(STREAM.view_type, STREAM.label, TimestampUs(world.clock.now_us()))
+    return TABLE.evolve(stream=None, ended_streams=(ended,))
+
+
 def fail(task: str, error: BaseException) -> None:
     raise AssertionError(task) from error
 
@@ -156,13 +161,45 @@ def test_what_was_written_before_a_stream_was_switched_off_is_still_published() 
         world.enter(TABLE)
         world.start("a")
         await world.settle()
-        world.enter(TABLE.evolve(stream=None))
+        world.enter(switched_off(world))
         await world.settle()
         world.change()
         world.define(TABLE.evolve(stream=None))
         world.change()
         await world.settle()
         assert world.published() == [1] * len(LOGS)
+
+    world.run(scenario)
+
+
+def test_who_takes_over_publishes_the_rest_of_a_stream_that_was_switched_off() -> None:
+    world = World()
+
+    async def scenario() -> None:
+        world.define(TABLE)
+        world.enter(TABLE)
+        first = world.start("a")
+        await world.settle()
+        await world.crash("a", first)
+        world.change()
+        world.enter(switched_off(world))
+        world.define(TABLE.evolve(stream=None))
+        world.start("b")
+        await world.settle()
+        assert world.published() == [1] * len(LOGS)
+
+    world.run(scenario)
+
+
+def test_a_stream_that_ended_a_day_ago_is_not_followed_any_more() -> None:
+    world = World()
+
+    async def scenario() -> None:
+        world.enter(switched_off(world))
+        world.clock.advance(STREAM_RETENTION_US / 1e6)
+        world.start("a")
+        await world.settle()
+        assert set(world.owners().values()) == {0}
 
     world.run(scenario)
 
