@@ -24,6 +24,17 @@ ATTRIBUTES = ("a", "m", "l", "st", "nn")
 MEMBERS = ("a", "b", "k")
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 
+OPERATIONS = {
+    "PutItem": 20,
+    "UpdateItem": 25,
+    "DeleteItem": 5,
+    "GetItem": 10,
+    "Query": 20,
+    "Scan": 8,
+    "BatchGetItem": 6,
+    "BatchWriteItem": 6,
+}
+"""How often each is drawn."""
 TABLE = "compared"
 INDEXES = {"by-x-and-y": ("x", INDEX_PARTITION), "keys-by-y": ("y", INDEX_SORT), "some-by-x": ("x", INDEX_PARTITION)}
 CREATE: dict[str, Any] = {
@@ -56,7 +67,7 @@ CREATE: dict[str, Any] = {
 
 def random_request(dice: random.Random) -> Request:
     """One request of any item operation."""
-    operation = dice.choices(("PutItem", "UpdateItem", "DeleteItem", "GetItem", "Query"), (25, 30, 5, 15, 25))[0]
+    operation = dice.choices(tuple(OPERATIONS), tuple(OPERATIONS.values()))[0]
     return operation, _Request(dice).of(operation)
 
 
@@ -86,6 +97,17 @@ class _Request:
                 self._sometimes(0.6, body, "ProjectionExpression", self._projection)
             case "Query":
                 self._query(body)
+            case "Scan":
+                self._scan(body)
+            case "BatchGetItem":
+                part = {"Keys": [self._key() for _ in range(self._dice.randint(1, 4))], "ConsistentRead": True}
+                self._sometimes(0.5, part, "ProjectionExpression", self._projection)
+                return {"RequestItems": {TABLE: self._with_placeholders(part)}}
+            case "BatchWriteItem":
+                return {"RequestItems": {TABLE: [self._write() for _ in range(self._dice.randint(1, 4))]}}
+        return self._with_placeholders(body)
+
+    def _with_placeholders(self, body: dict[str, Any]) -> dict[str, Any]:
         if self._names:
             body["ExpressionAttributeNames"] = self._names
         if self._values:
@@ -117,6 +139,18 @@ class _Request:
         self._sometimes(0.4, body, "Limit", lambda: self._dice.randint(1, 3))
         self._sometimes(0.3, body, "ScanIndexForward", lambda: False)
         self._sometimes(0.1, body, "Select", lambda: "COUNT")
+
+    def _scan(self, body: dict[str, Any]) -> None:
+        # Without a limit: where pages end depends on the order of the keys' hashes.
+        body["ConsistentRead"] = True
+        self._sometimes(0.7, body, "FilterExpression", self._condition)
+        self._sometimes(0.4, body, "ProjectionExpression", self._projection)
+        self._sometimes(0.1, body, "Select", lambda: "COUNT")
+
+    def _write(self) -> dict[str, Any]:
+        if self._dice.random() < 0.3:
+            return {"DeleteRequest": {"Key": self._key()}}
+        return {"PutRequest": {"Item": self._item()}}
 
     def _sometimes(self, chance: float, body: dict[str, Any], member: str, make: Callable[[], Any]) -> None:
         if self._dice.random() < chance:
