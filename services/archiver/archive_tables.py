@@ -56,7 +56,7 @@ class ArchiverService:
                 log_id=log_id,
                 duty="archives",
                 next_offset=shipper.archived_until,
-                timestamp_us=shipper.archived_us,
+                waiting_s=shipper.waiting_s,
                 problem=self._halted.get(log_id, ""),
             )
 

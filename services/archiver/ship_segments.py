@@ -65,9 +65,11 @@ class SegmentShipper:
         return self._head.next_offset
 
     @property
-    def archived_us(self) -> TimestampUs:
-        """The time of the newest record archived; 0 for none, or when the newest segment has no accepted record."""
-        return self._head.segments[-1].timestamp_us_max if self._head.segments else TimestampUs(0)
+    def waiting_s(self) -> float:
+        """How long the oldest record that was read and is not archived has waited; 0 if there is none."""
+        if not self._stretch.messages:
+            return 0.0
+        return max(0.0, self._clock.monotonic() - self._cut_at + self._limits.segment_age_s)
 
     async def run(self) -> None:
         """Ship until cancelled. An archive that is away is waited for, meanwhile the log is not read.

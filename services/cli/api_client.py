@@ -6,9 +6,29 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+STREAM_OPERATIONS = frozenset({"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"})
+"""The operations of the other API at the same endpoint."""
+
 
 class ApiError(Exception):
     """The server refused, or could not be reached; the message is for the person at the terminal."""
+
+
+class UnreachableError(ApiError):
+    """No answer: nobody there, or gone on the way."""
+
+
+class RefusedError(ApiError):
+    """The server's own words. `kind` is AWS's name of the error."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}".rstrip(": "))
+        self.kind = kind
+
+
+def failure_text(error: Exception) -> str:
+    """Why a connection failed, in a few words."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class ApiClient:
@@ -24,15 +44,15 @@ class ApiClient:
 
     def call(self, operation: str, request: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
         """Carry out one operation. Raises ApiError in the server's words."""
-        headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+        api = "DynamoDBStreams" if operation in STREAM_OPERATIONS else "DynamoDB"
+        headers = {"X-Amz-Target": f"{api}_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
         connection = self._kind(self._host, self._port, timeout=timeout_s)
         try:
             connection.request("POST", "/", msgspec.json.encode(request), headers)
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise ApiError(f"{self._endpoint} does not answer: {reason}") from error
+            raise UnreachableError(f"{self._endpoint} does not answer: {failure_text(error)}") from error
         finally:
             connection.close()
         try:
@@ -41,5 +61,5 @@ class ApiClient:
             raise ApiError(f"{self._endpoint} does not speak the DynamoDB API") from error
         if response.status != http.client.OK:
             kind = str(answer.get("__type", response.status)).rpartition("#")[2]
-            raise ApiError(f"{kind}: {answer.get('message') or answer.get('Message') or ''}".rstrip(": "))
+            raise RefusedError(kind, answer.get("message") or answer.get("Message") or "")
         return answer

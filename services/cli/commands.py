@@ -7,7 +7,47 @@ import typer
 
 DEFAULT_ENDPOINT = "http://localhost:8000"
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, help="A DynamoDB you can rewind.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False, name="stator"
+)
+
+Endpoint = Annotated[
+    str,
+    typer.Option(help="Where the DynamoDB API is.", envvar=["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]),
+]
+Admin = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the admin port is, such as http://localhost:8002; if left out, the endpoint's port + 2.",
+        envvar="STATOR_ADMIN",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from stator.runtime.version import version  # noqa: PLC0415
+
+        typer.echo(f"stator {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def stator(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """A DynamoDB you can rewind.
+
+    \b
+    stator serve                               a server on http://localhost:8000, data in ./data
+    stator status                              its tables; stator status Notes shows one of them
+    stator tail Notes                          the changes of a table, as they happen
+    stator restore --table Notes --to Before --at 2026-11-21T05:00:00Z
+    stator doctor                              what is wrong, if something is
+    """
 
 
 @app.command()
@@ -24,14 +64,17 @@ def serve(
         ),
     ] = None,
     partitions: Annotated[int, typer.Option(help="Partitions of each new table.", min=1, max=1024)] = 1,
-    ttl_sweep_seconds: Annotated[
-        float,
-        typer.Option(
-            help="Seconds between two looks for expired items.", min=0.1, max=86400.0, envvar="STATOR_TTL_SWEEP_S"
-        ),
-    ] = 10.0,
 ) -> None:
-    """Serve the DynamoDB API from one process and one directory."""
+    """Serve the DynamoDB API from one process and one directory.
+
+    \b
+    stator serve
+    stator serve --data /var/lib/stator --port 9000
+    stator serve --host 0.0.0.0                for other machines; there is no authentication
+    """
+    from .light_imports import without_rich  # noqa: PLC0415
+
+    without_rich("structlog")
     from stator.runtime.settings import default_admin_port  # noqa: PLC0415
 
     from ..standalone.__main__ import serve as serve_standalone  # noqa: PLC0415
@@ -39,15 +82,61 @@ def serve(
 
     if admin_port is None:
         admin_port = default_admin_port(port)
-    settings = StandaloneSettings(
-        data=data,
-        port=port,
-        host=host,
-        admin_port=admin_port,
-        partitions=partitions,
-        ttl_sweep_s=ttl_sweep_seconds,
-    )
+    settings = StandaloneSettings(data=data, port=port, host=host, admin_port=admin_port, partitions=partitions)
     raise typer.Exit(serve_standalone(settings))
+
+
+@app.command()
+def status(
+    table: Annotated[str | None, typer.Argument(help="A table to show in detail; all of them if left out.")] = None,
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
+    admin: Admin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show all tables, or one in detail.
+
+    Of each partition: its leader, its positions, and how far everything is that follows it.
+
+    \b
+    stator status
+    stator status Notes
+    stator status --json | jq '.tables[] | {name, items}'
+    """
+    from .status import show_status  # noqa: PLC0415
+
+    raise typer.Exit(show_status(table, endpoint, admin, as_json=as_json))
+
+
+@app.command()
+def tail(
+    table: Annotated[str, typer.Argument(help="A table whose stream is on.")],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Begin with the changes of this instant: 2026-11-21T05:00:00Z, seconds since 1970, or -10m for ten minutes"
+            " ago. A stream keeps 24 hours.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    keys_only: Annotated[bool, typer.Option(help="Show only which items changed.")] = False,
+    follow: Annotated[bool, typer.Option(help="Go on for ever, or end with the newest change.")] = True,
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
+) -> None:
+    """Print the changes of a table as they happen.
+
+    \b
+    stator tail Notes
+    stator tail Notes --from -10m --no-follow
+    stator tail Notes --json | jq -c .dynamodb.NewImage
+    """
+    from .tail import TailOptions  # noqa: PLC0415
+    from .tail import tail as tail_table  # noqa: PLC0415
+
+    options = TailOptions(
+        table=table, endpoint=endpoint, since=since, as_json=as_json, keys_only=keys_only, follow=follow
+    )
+    raise typer.Exit(tail_table(options))
 
 
 @app.command()
@@ -56,16 +145,35 @@ def restore(
     to: Annotated[str, typer.Option(help="Name of the new table.")],
     at: Annotated[
         str | None,
-        typer.Option(help="Instant, as 2026-11-21T05:00:00.250Z (UTC if no zone is given); now if left out."),
+        typer.Option(
+            help="Instant: 2026-11-21T05:00:00.250Z (UTC if no zone is given), seconds since 1970, or -10m for ten minutes"
+            " ago; now if left out."
+        ),
     ] = None,
-    endpoint: Annotated[
-        str, typer.Option(help="A running server.", envvar="AWS_ENDPOINT_URL_DYNAMODB")
-    ] = DEFAULT_ENDPOINT,
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
 ) -> None:
-    """Restore a table to a moment, as a new table."""
+    """Restore a table to a moment, as a new table.
+
+    \b
+    stator restore --table Notes --to NotesBefore --at -10m
+    stator restore --table Notes --to NotesBefore --at 2026-11-21T05:00:00.250Z
+    """
     from .restore import restore_table  # noqa: PLC0415
 
     raise typer.Exit(restore_table(table, to, at, endpoint))
+
+
+@app.command()
+def doctor(endpoint: Endpoint = DEFAULT_ENDPOINT, admin: Admin = None) -> None:
+    """Look for trouble and explain it. Ends with 0 when all is well, else with 1.
+
+    \b
+    stator doctor
+    stator doctor --endpoint http://db.example:8000 --admin http://db.example:8002
+    """
+    from .doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(examine(endpoint, admin))
 
 
 @app.command()
@@ -75,6 +183,9 @@ def service(
     ],
 ) -> None:
     """Run one service of a cluster. Settings come from STATOR_* variables."""
+    from .light_imports import without_rich  # noqa: PLC0415
+
+    without_rich("structlog")
     from .processes import run_service  # noqa: PLC0415
 
     raise typer.Exit(run_service(name))

@@ -2,13 +2,14 @@
 
 import sys
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .api_client import ApiClient, ApiError
+from .instants import instant
+from .quantities import counted
 
 _POLL_S = 0.1
 
@@ -20,7 +21,7 @@ def restore_table(source: str, target: str, at: str | None, endpoint: str) -> in
         if at is None:
             request["UseLatestRestorableTime"] = True
         else:
-            request["RestoreDateTime"] = instant(at)
+            request["RestoreDateTime"] = instant(at, time.time())  # noqa: TID251 - a person's now
         client = ApiClient(endpoint)
         client.call("RestoreTableToPointInTime", request)
         items = _watch(client, target)
@@ -31,19 +32,8 @@ def restore_table(source: str, target: str, at: str | None, endpoint: str) -> in
         sys.stderr.write(f"stator: the restore of {target} goes on; watch it with DescribeTable\n")
         return 130
     moment = f"at {at}" if at else "a moment ago"
-    sys.stdout.write(f"{target} is {source} as it was {moment}: {items} item{'' if items == 1 else 's'}\n")
+    sys.stdout.write(f"{target} is {source} as it was {moment}: {counted(items, 'item')}\n")
     return 0
-
-
-def instant(text: str) -> float:
-    """Seconds since 1970 of an ISO 8601 instant; without a zone it is UTC. Raises ValueError for anything else."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"--at {text!r} is not an instant such as 2026-11-21T05:00:00.250Z") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp()
 
 
 def _watch(client: ApiClient, target: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from stator.model.errors import StartupError
-from stator.runtime.settings import API_PORT, default_admin_port
+from stator.runtime.settings import API_PORT, Address, address, addresses, default_admin_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class GsiSettings:
     s3_secret_key: str
     host: str = "127.0.0.1"
     admin_port: int = 0
+    listen: Address | None = None
+    """Where it tells the others about itself when they ask; nowhere if not known."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -39,6 +41,11 @@ class GsiSettings:
         port = environment.get("STATOR_ADMIN_PORT", str(default_admin_port(API_PORT)))
         if not (port.isascii() and port.isdecimal()):
             raise StartupError(f"STATOR_ADMIN_PORT is {port!r}, which is not a port")
+        listen = environment.get("STATOR_LISTEN")
+        if listen is None and "STATOR_SEEDS" in environment:
+            listen_at = addresses("STATOR_SEEDS", environment["STATOR_SEEDS"]).get(needed("STATOR_NODE"))
+        else:
+            listen_at = None if listen is None else address("STATOR_LISTEN", listen)
         return cls(
             node=needed("STATOR_NODE"),
             kafka=needed("STATOR_KAFKA"),
@@ -50,4 +57,5 @@ class GsiSettings:
             s3_secret_key=needed("STATOR_S3_SECRET_KEY"),
             host=environment.get("STATOR_HOST", cls.host),
             admin_port=int(port),
+            listen=listen_at,
         )

@@ -6,10 +6,13 @@ from stator.adapters.archive_minio import MinioArchive, S3Settings
 from stator.adapters.clock_system import SystemClock
 from stator.adapters.identity_system import SystemIds
 from stator.adapters.log_kafka import KafkaLog
+from stator.adapters.peers_socket import SocketPeers
 from stator.adapters.view_memory import MemoryViews
+from stator.codec.peer_messages import PeerMessages
 from stator.model.errors import StartupError
 from stator.model.positions import CATALOG_LOG, LogId, LogPosition
 from stator.model.tables import Table
+from stator.rules.commands import REQUESTS
 from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.health import ARCHIVE_PROBE, answers
@@ -30,6 +33,7 @@ class GsiProcess:
     """A `runtime.process.Service`."""
 
     _log: KafkaLog
+    _peers: SocketPeers
     _group: SourceGroup
     _sources: IndexedSources
 
@@ -88,6 +92,9 @@ class GsiProcess:
         tasks.spawn("faust", group.run())
         health.needs("Kafka", lambda: answers(log.end(CATALOG_LOG)))
         health.cares("the object store", lambda: answers(self._archive.list(ARCHIVE_PROBE)))
+        if settings.listen is not None:
+            self._peers = await SocketPeers.listen(*settings.listen, {}, PeerMessages(REQUESTS))
+            self._peers.serve("report", lambda _: tasks.request("report", self._vitals.report()))
         health.starting = None
         tasks.spawn("watchdog", Watchdog(self._sources, log, clock, group.nudge).run())
 
@@ -102,6 +109,8 @@ class GsiProcess:
             await self._group.stop()
         await self._tasks.close()
         await self._admin.close()
+        if hasattr(self, "_peers"):
+            await self._peers.close()
         if hasattr(self, "_log"):
             await self._log.close()
         self._archive.close()

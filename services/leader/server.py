@@ -99,12 +99,10 @@ class LeaderService:
         self._views.drop(log_id)
 
     def places(self) -> Iterator[Place]:
-        """Where this process stands with its partitions."""
+        """Where this process stands with its partitions. One that it would claim on use it leads: nobody else does."""
         for partition in self.partitions.values():
-            if partition.state is State.LEADING:
-                yield place_of(partition.replica, "leads", partition.epoch)
-            else:
-                yield place_of(partition.replica, "follows")
+            leads = self._on_use or partition.state is State.LEADING
+            yield place_of(partition.replica, "leads" if leads else "follows", partition.epoch if leads else 0)
 
     def leads(self) -> dict[int, int]:
         """Logs led by this process, with the epochs: for the heartbeat."""

@@ -16,14 +16,16 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     """Where one process stands with one log.
 
     `next_offset` is the first record not taken in yet, `timestamp_us` the time of the newest one that was (0: none, or not
-    known). `items` and `bytes` are what a view holds. `sources`: for a view of an index, how far each source log has been
-    applied. `problem` is empty unless the process has given up on the log.
+    known). `waiting_s`: for the archive, how long the oldest record that is not archived has waited. `items` and `bytes` are
+    what a view holds. `sources`: for a view of an index, how far each source log has been applied. `problem` is empty unless
+    the process has given up on the log.
     """
 
     log_id: int
     duty: Duty
     next_offset: int
     timestamp_us: int = 0
+    waiting_s: float = 0.0
     epoch: int = 0
     items: int = 0
     bytes: int = 0

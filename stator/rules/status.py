@@ -34,7 +34,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
 
 class Standing(msgspec.Struct, frozen=True):
     """One process and one log. `lag` is how many records it has not taken in (-1: the log's end is not known), `lag_s` how old
-    the newest is that it has, if there are more.
+    the newest is that it has, if there are more (of the archive: how long the oldest waits to be shipped).
     """
 
     node: str
@@ -88,7 +88,8 @@ class TableStatus(msgspec.Struct, frozen=True):
     created_us: int
     key: list[str]
     billing: str
-    point_in_time_recovery: bool
+    recovery_days: int
+    """How far back a restore can go with point-in-time recovery; 0: it is off."""
     ttl_attribute: str
     items: int
     bytes: int
@@ -179,7 +180,7 @@ class _Board:
             created_us=table.created_us,
             key=_key(table.key),
             billing="on demand" if table.on_demand else f"{table.throughput.read} read, {table.throughput.write} write",
-            point_in_time_recovery=table.backups.enabled,
+            recovery_days=table.backups.recovery_days if table.backups.enabled else 0,
             ttl_attribute=table.ttl_attribute,
             items=sum(partition.items for partition in partitions),
             bytes=sum(partition.bytes for partition in partitions),
@@ -235,9 +236,13 @@ class _Board:
 
 
 def lag_seconds(place: Place, end: int, now_us: int) -> float:
-    """How old the newest record is that was taken in, if there are more: an upper bound of how late the place is."""
-    if place.next_offset >= end or place.timestamp_us == 0:
+    """How old the newest record is that was taken in, if there are more: an upper bound of how late the place is. The archive
+    ships in stretches and knows better: how long the next one has waited.
+    """
+    if place.next_offset >= end:
         return 0.0
+    if place.timestamp_us == 0:
+        return place.waiting_s
     return max(0.0, (now_us - place.timestamp_us) / 1e6)
 
 

@@ -74,19 +74,15 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
             raise StartupError(f"{name} is {given!r}, which is not a whole number from {low} to {high}")
         return int(given)
 
-    def seeds(name: str) -> dict[str, Address]:
-        pairs = [entry.partition("=") for entry in text(name).split(",")]
-        return {node.strip(): _address(name, address) for node, _, address in pairs}
-
     node = text("STATOR_NODE")
     port = whole("STATOR_PORT", str(API_PORT), 0, 65_535)
-    members = seeds("STATOR_SEEDS")
+    members = addresses("STATOR_SEEDS", text("STATOR_SEEDS"))
     if node not in members:
         raise StartupError(f"STATOR_NODE is {node!r}, which STATOR_SEEDS does not list")
     return ClusterSettings(
         node=node,
         kafka=text("STATOR_KAFKA"),
-        listen=_address("STATOR_LISTEN", text("STATOR_LISTEN", ":".join(map(str, members[node])))),
+        listen=address("STATOR_LISTEN", text("STATOR_LISTEN", ":".join(map(str, members[node])))),
         seeds=members,
         data=Path(text("STATOR_DATA", f"data/{node}")),
         s3_endpoint=text("STATOR_S3_ENDPOINT"),
@@ -102,7 +98,14 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
     )
 
 
-def _address(name: str, given: str) -> Address:
+def addresses(name: str, given: str) -> dict[str, Address]:
+    """`leader-1=10.0.0.1:7000,leader-2=…`. Raises StartupError, naming the variable, for anything else."""
+    pairs = [entry.partition("=") for entry in given.split(",")]
+    return {node.strip(): address(name, place) for node, _, place in pairs}
+
+
+def address(name: str, given: str) -> Address:
+    """`host:port`. Raises StartupError, naming the variable, for anything else."""
     host, _, port = given.strip().rpartition(":")
     if not host or not port.isdecimal():
         raise StartupError(f"{name} has {given!r} where host:port is wanted")

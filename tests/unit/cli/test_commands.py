@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from services.cli.api_client import ApiClient, ApiError
 from services.cli.commands import app
 from services.cli.processes import NAMES, run_service
-from services.cli.restore import instant, restore_table
+from services.cli.restore import restore_table
 
 Answer = Callable[[str, dict[str, Any]], tuple[int, bytes]]
 
@@ -35,7 +36,7 @@ def api(answer: Answer) -> Iterator[str]:
             """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -43,25 +44,6 @@ def api(answer: Answer) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("2026-11-21T05:00:00Z", 1_795_237_200.0),
-        ("2026-11-21T05:00:00", 1_795_237_200.0),
-        ("2026-11-21T06:00:00+01:00", 1_795_237_200.0),
-        ("2026-11-21T05:00:00.250001Z", 1_795_237_200.250001),
-    ],
-)
-def test_instants_are_iso_8601_and_utc_unless_they_say_otherwise(text: str, seconds: float) -> None:
-    assert instant(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["yesterday", "", "1795237200", "2026-13-01T00:00:00Z"])
-def test_what_is_no_instant_is_refused_by_name(text: str) -> None:
-    with pytest.raises(ValueError, match="--at"):
-        instant(text)
 
 
 def test_an_answer_is_the_servers_and_a_refusal_is_in_its_words() -> None:
@@ -129,4 +111,24 @@ def test_an_unknown_service_is_told_which_there_are(capsys: pytest.CaptureFixtur
 
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"]).output
-    assert all(command in shown for command in ("serve", "restore", "service"))
+    assert all(command in shown for command in ("serve", "status", "tail", "restore", "doctor", "service"))
+
+
+def test_the_version_is_the_packages() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.output, shown.exit_code) == (f"stator {version('stator')}\n", 0)
+
+
+@pytest.mark.parametrize("command", ["serve", "status", "tail", "restore", "doctor"])
+def test_help_shows_how_a_command_is_used(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"]).output
+    assert f"\n  stator {command}" in shown
+
+
+def test_the_endpoint_is_read_where_sdks_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    for arguments in (["status"], ["tail", "Notes"], ["restore", "--table", "a", "--to", "b"], ["doctor"]):
+        ended = CliRunner().invoke(app, arguments)
+        assert ended.exit_code == 1
+        assert "http://127.0.0.1:" in ended.output
+        assert "Traceback" not in ended.output

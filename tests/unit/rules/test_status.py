@@ -83,7 +83,7 @@ def test_a_table_holds_what_the_furthest_views_of_its_partitions_hold() -> None:
 
 def test_lag_is_in_records_and_in_seconds_and_none_at_the_end() -> None:
     behind = Place(log_id=1, duty="views", next_offset=80, timestamp_us=NOW_US - 3_000_000)
-    there = Place(log_id=1, duty="archives", next_offset=100, timestamp_us=NOW_US - 60_000_000)
+    there = Place(log_id=1, duty="archives", next_offset=100, waiting_s=60.0)
     standings = status(report("materializer-1", behind, there)).tables[0].partitions[0].standings
     assert standings == [
         Standing("materializer-1", "views", 80, 20, 3.0),

@@ -1,0 +1,131 @@
+"""What is wrong with a deployment, in plain words and with what to do: a pure function of its status.
+
+What a process finds out about itself (a full disk, a damaged view, Kafka that does not answer) it says itself, in its report;
+here is what only somebody who sees all of them can tell.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from stator.rules.status import IndexStatus, PartitionStatus, Standing, Status, TableStatus
+
+from .quantities import counted, span
+
+CLOCKS_APART_S = 1.0
+"""Restores go by the leaders' clocks: an instant read elsewhere should mean the same to a second."""
+LAG_RECORDS, LAG_S = 1000, 5.0
+"""A view that is this far behind in both is not just taking in a burst."""
+ARCHIVE_LAG_S = 300.0
+"""Segments are cut every ten seconds and an outage is caught up fast; a log this far behind is not being shipped."""
+CREATING_S = 600.0
+"""Tables are made in a second; a restore of many gigabytes may take so long, and deserves a look all the same."""
+
+
+class Finding(NamedTuple):
+    """One trouble: what it is, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+def diagnose(status: Status) -> list[Finding]:
+    """All findings, the ones that explain others first."""
+    return [
+        *_processes(status),
+        *_catalog(status),
+        *(finding for table in status.tables for finding in _table(table, status.now_us)),
+    ]
+
+
+def _processes(status: Status) -> Iterator[Finding]:
+    answering = [node for node in status.nodes if node.answers]
+    for node in status.nodes:
+        if not node.answers:
+            yield Finding(
+                f"process {node.node} does not answer",
+                f"start it (stator service {node.role} with STATOR_NODE={node.node}), or see its log for why it ends;"
+                " if it runs, check that STATOR_SEEDS names its address",
+            )
+        for reason in node.reasons:
+            yield Finding(f"{node.node} is not ready: {reason}", "it goes on by itself once that is mended")
+        for warning in node.warnings:
+            yield Finding(f"{node.node}: {warning}", "its log has the details")
+        if abs(node.clock_ahead_s) > CLOCKS_APART_S:
+            side = "ahead of" if node.clock_ahead_s > 0 else "behind"
+            yield Finding(
+                f"the clock of {node.node} is {span(abs(node.clock_ahead_s))} {side} that of {status.node}",
+                "let all machines follow the same time servers (NTP)",
+            )
+    versions = sorted({node.version for node in answering})
+    if len(versions) > 1:
+        by_version = "; ".join(
+            f"{version}: {', '.join(node.node for node in answering if node.version == version)}"
+            for version in versions
+        )
+        yield Finding(f"processes run different versions ({by_version})", "finish the upgrade: one version for all")
+
+
+def _catalog(status: Status) -> Iterator[Finding]:
+    if status.catalog.leader is None:
+        yield Finding(
+            "nobody leads the catalog: no table can be made, changed or deleted",
+            "start a leader process; if one runs, Kafka may be missing two of three brokers",
+        )
+
+
+def _table(table: TableStatus, now_us: int) -> Iterator[Finding]:
+    age_s = (now_us - table.created_us) / 1e6
+    if table.status == "CREATING" and age_s > CREATING_S:
+        if table.restoring_from is not None:
+            what = f"table {table.name} has been restoring from {table.restoring_from} for {span(age_s)}"
+            remedy = "see the restore process's log; DeleteTable gives it up, the source is not touched"
+        else:
+            what = f"table {table.name} has been CREATING for {span(age_s)}"
+            remedy = "see the control processes' logs; DeleteTable gives it up"
+        yield Finding(what, remedy)
+        return
+    for partition in table.partitions:
+        yield from _partition(table, partition)
+    for index in table.indexes:
+        yield from _index(table, index)
+
+
+def _partition(table: TableStatus, partition: PartitionStatus) -> Iterator[Finding]:
+    name = f"partition {partition.log_id} of table {table.name}"
+    if table.status == "ACTIVE" and partition.leader is None:
+        yield Finding(
+            f"{name} has no leader: its writes and strong reads wait",
+            "start a leader process; if one runs, its log says what it waits for",
+        )
+    for standing in partition.standings:
+        if standing.duty == "archives":
+            yield from _archive(name, standing)
+        elif _lags(standing):
+            does = {"publishes": "publishes the changes of", "views": "shows"}.get(standing.duty, "follows")
+            yield Finding(
+                f"{standing.node} {does} {name} {counted(standing.lag, 'record')} late ({span(standing.lag_s)})",
+                "wait if it has just started; else see its log and its CPU",
+            )
+
+
+def _archive(name: str, standing: Standing) -> Iterator[Finding]:
+    if standing.lag_s > ARCHIVE_LAG_S:
+        yield Finding(
+            f"{standing.node} has not archived {name} for {span(standing.lag_s)} ({counted(standing.lag, 'record')})",
+            "see whether the object store answers and takes writes; restores read the log meanwhile",
+        )
+
+
+def _index(table: TableStatus, index: IndexStatus) -> Iterator[Finding]:
+    name = f"index {index.name} of table {table.name}"
+    if index.behind > LAG_RECORDS:
+        yield Finding(
+            f"{name} is {counted(index.behind, 'record')} behind its table",
+            "wait if it has just been made; else see the gsi processes' logs and their CPU",
+        )
+    if not any(partition.standings for partition in index.partitions) and table.status == "ACTIVE":
+        yield Finding(f"nobody has a view of {name}: queries of it wait", "start a materializer process")
+
+
+def _lags(standing: Standing) -> bool:
+    return standing.lag > LAG_RECORDS and (standing.lag_s > LAG_S or standing.duty == "publishes")
