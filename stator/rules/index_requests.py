@@ -25,7 +25,7 @@ def key_names(schema: Sequence[dict[str, str]]) -> tuple[str, ...]:
         raise ValidationError("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if len(schema) > _KEY_PARTS_MAX:
         raise ValidationError(
-            f"Invalid KeySchema: at most a HASH and a RANGE key are supported, not {len(schema)} elements"
+            f"Invalid KeySchema: at most {_KEY_PARTS_MAX} elements are supported, a HASH and a RANGE key, not {len(schema)}"
         )
     if len(schema) > 1 and schema[1]["KeyType"] != "RANGE":
         raise ValidationError("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
