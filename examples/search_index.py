@@ -20,7 +20,7 @@ from typing import Any
 import fastavro
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-SCHEMA = fastavro.schema.load_schema(Path(__file__).parents[1] / "schemas" / "change_record" / "v1.avsc")
+SCHEMA = fastavro.schema.load_schema(str(Path(__file__).parents[1] / "schemas" / "change_record" / "v1.avsc"))
 SINGLE_OBJECT_HEADER_BYTES = 10  # a mark, and the fingerprint of the schema
 
 
