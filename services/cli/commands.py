@@ -64,6 +64,12 @@ def serve(
         ),
     ] = None,
     partitions: Annotated[int, typer.Option(help="Partitions of each new table.", min=1, max=1024)] = 1,
+    ttl_sweep_seconds: Annotated[
+        float,
+        typer.Option(
+            help="Seconds between two looks for expired items.", min=0.1, max=86400.0, envvar="STATOR_TTL_SWEEP_S"
+        ),
+    ] = 10.0,
 ) -> None:
     """Serve the DynamoDB API from one process and one directory.
 
@@ -82,7 +88,14 @@ def serve(
 
     if admin_port is None:
         admin_port = default_admin_port(port)
-    settings = StandaloneSettings(data=data, port=port, host=host, admin_port=admin_port, partitions=partitions)
+    settings = StandaloneSettings(
+        data=data,
+        port=port,
+        host=host,
+        admin_port=admin_port,
+        partitions=partitions,
+        ttl_sweep_s=ttl_sweep_seconds,
+    )
     raise typer.Exit(serve_standalone(settings))
 
 
