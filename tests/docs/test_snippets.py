@@ -16,6 +16,7 @@ ON_A_CLUSTER = [ROOT / "docs" / "quickstart-kafka.md"]
 NOT_RUN = {
     "README.md": 2,
     "docs/change-topics.md": 1,
+    "docs/compose.md": 3,
     "docs/quickstart-kafka.md": 1,
     "docs/quickstart-restore.md": 1,
     "docs/quickstart-sdk.md": 1,
