@@ -83,8 +83,9 @@ def _trouble(console: Console, node: NodeStatus) -> None:
 def _node_row(node: NodeStatus) -> tuple[str | Text, ...]:
     if not node.answers:
         return node.node, Text("silent", style=_BAD), "", "", ""
+    free = size(node.disk_free) if node.disk_total else ""  # a router, say, keeps no files
     ready = Text("yes", style=_GOOD) if node.ready else Text("no", style=_BAD)
-    return node.node, ready, node.version, size(node.disk_free), "; ".join((*node.reasons, *node.warnings))
+    return node.node, ready, node.version, free, "; ".join((*node.reasons, *node.warnings))
 
 
 def _table_row(table: TableStatus) -> tuple[str | Text, ...]:
@@ -151,7 +152,7 @@ def _detail(console: Console, table: TableStatus) -> None:
     for index in table.indexes:
         console.print()
         console.print(_index_line(index))
-        console.print(_partitions(index.partitions))
+        console.print(_index_partitions(index.partitions))
 
 
 def _index_line(index: IndexStatus) -> Text:
@@ -172,29 +173,32 @@ def _partitions(partitions: Sequence[PartitionStatus]) -> Grid:
 
 
 def _partition_row(partition: PartitionStatus) -> tuple[str | Text, ...]:
-    first = [standing for standing in partition.standings if standing.duty in {"leads", "follows", "views"}]
-    leader = partition.leader
+    log, tokens, end, items, size_text, views = _index_partition_row(partition)
+    leader = Text("none", style=_BAD) if partition.leader is None else partition.leader
+    epoch = str(partition.epoch or "")
+    archived, published = _standings(partition, "archives"), _standings(partition, "publishes")
+    return log, tokens, leader, epoch, end, items, size_text, views, archived, published
+
+
+def _index_partitions(partitions: Sequence[PartitionStatus]) -> Grid:
+    """Nobody leads an index's partition: its lanes are written by whoever works on their sources."""
+    return _grid(("log", "tokens", "end>", "items>", "size>", "views"), map(_index_partition_row, partitions))
+
+
+def _index_partition_row(partition: PartitionStatus) -> tuple[str | Text, ...]:
     return (
         str(partition.log_id),
         f"{partition.first_token[:4]}..{partition.last_token[:4]}",
-        Text("none", style=_BAD) if leader is None and _needs_leader(partition) else leader or "",
-        str(partition.epoch or ""),
         "?" if partition.end < 0 else str(partition.end),
         f"{partition.items:,}",
         size(partition.bytes),
-        _standings(first),
-        _standings([standing for standing in partition.standings if standing.duty == "archives"]),
-        _standings([standing for standing in partition.standings if standing.duty == "publishes"]),
+        _standings(partition, "leads", "follows", "views"),
     )
 
 
-def _needs_leader(partition: PartitionStatus) -> bool:
-    """An index's partition has none: its lanes are written by whoever works on their sources."""
-    return any(standing.duty in {"leads", "follows", "archives"} for standing in partition.standings)
-
-
-def _standings(standings: Sequence[Standing]) -> Text:
-    shown = Text("\n").join(_standing(standing) for standing in standings)
+def _standings(partition: PartitionStatus, *duties: str) -> Text:
+    chosen = [standing for standing in partition.standings if standing.duty in duties]
+    shown = Text("\n").join(_standing(standing) for standing in chosen)
     shown.no_wrap = True
     return shown
 

@@ -5,13 +5,14 @@ stay right.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from stator.model.positions import LogId, Offset
 from stator.model.tables import Table
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
+from stator.rules.reports import Place
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 
@@ -53,6 +54,11 @@ class IndexedSources:
             for log_id, (source, _) in self._running.items()
             if source.propagator is not None
         }
+
+    def standing(self) -> Iterator[Place]:
+        """How far this process has turned its sources into index rows; what is on its way to the index logs counts in."""
+        for log_id, next_offset in self.places().items():
+            yield Place(log_id=log_id, duty="indexes", next_offset=next_offset)
 
     def indexed(self) -> dict[LogId, Table]:
         """All source logs of the deployment that have indexes, and their tables."""

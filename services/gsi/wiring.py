@@ -17,6 +17,7 @@ from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.health import ARCHIVE_PROBE, answers
 from stator.runtime.lifecycle import Tasks
+from stator.runtime.log_gauges import LogGauges
 from stator.runtime.patience import ATTEMPT_S, wait_for
 from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
@@ -90,6 +91,8 @@ class GsiProcess:
         catalog.watchers.append(self._catalog_changed)
         await group.start()
         tasks.spawn("faust", group.run())
+        self._vitals.places.append(self._sources.standing)
+        LogGauges(self._vitals, catalog, log, clock)
         health.needs("Kafka", lambda: answers(log.end(CATALOG_LOG)))
         health.cares("the object store", lambda: answers(self._archive.list(ARCHIVE_PROBE)))
         if settings.listen is not None:

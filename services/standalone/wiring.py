@@ -111,7 +111,7 @@ class Standalone:
             log, catalog, partitions, clock, ids, tasks, self._settings.partitions, on_duty=lambda: True
         )
         tasks.spawn("control", control.run())
-        IndexWorker(
+        index_worker = IndexWorker(
             NODE,
             log,
             catalog,
@@ -130,7 +130,7 @@ class Standalone:
             SegmentLimits(segment_age_s=self._settings.segment_age_s),
             mine=lambda _log_id: True,
         )
-        self._vitals.places += [leaders.places, indexes.places, archiver.places]
+        self._vitals.places += [leaders.places, indexes.places, archiver.places, index_worker.sources.standing]
         LogGauges(self._vitals, catalog, log, clock)
         board = StatusBoard(self._vitals, {NODE: NODE}, held_here.open_all, catalog, log, topics=False)
         self._vitals.status = board.status

@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-Duty = Literal["leads", "follows", "views", "archives", "publishes"]
+Duty = Literal["leads", "follows", "views", "archives", "publishes", "indexes"]
 """What a process does with a log: leads its partition, keeps a warm view to lead it, keeps a view for eventual reads, ships it
-into the archive, publishes its changes."""
+into the archive, publishes its changes, keeps its indexes up to date."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -17,8 +17,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
     `next_offset` is the first record not taken in yet, `timestamp_us` the time of the newest one that was (0: none, or not
     known). `waiting_s`: for the archive, how long the oldest record that is not archived has waited. `items` and `bytes` are
-    what a view holds. `sources`: for a view of an index, how far each source log has been applied. `problem` is empty unless
-    the process has given up on the log.
+    what a view holds. `problem` is empty unless the process has given up on the log.
     """
 
     log_id: int
@@ -29,7 +28,6 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     epoch: int = 0
     items: int = 0
     bytes: int = 0
-    sources: dict[int, int] = {}
     problem: str = ""
 
 

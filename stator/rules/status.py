@@ -60,7 +60,9 @@ class PartitionStatus(msgspec.Struct, frozen=True):
 
 
 class IndexStatus(msgspec.Struct, frozen=True):
-    """A global secondary index. `behind` is how many records of the table's logs it does not show yet (-1: not known)."""
+    """A global secondary index. `behind` is how many records of one of the table's logs nobody has turned into rows of it yet
+    (the most, over all logs; -1: not known).
+    """
 
     name: str
     key: list[str]
@@ -192,11 +194,7 @@ class _Board:
 
     def _index(self, index: Index, table: Table) -> IndexStatus:
         partitions = [self.partition(partition) for partition in index.partitions]
-        behind = [
-            self._behind(partition.log_id, source.log_id)
-            for partition in index.partitions
-            for source in table.partitions
-        ]
+        behind = [self._behind(source.log_id) for source in table.partitions]
         return IndexStatus(
             name=index.name,
             key=_key(index.key),
@@ -207,10 +205,10 @@ class _Board:
             partitions=partitions,
         )
 
-    def _behind(self, index_log: LogId, source: LogId) -> int:
+    def _behind(self, source: LogId) -> int:
         end = self._ends.get(source, _UNKNOWN)
-        applied = [place.sources.get(source, -1) + 1 for _, place in self._places.get(index_log, ())]
-        return _UNKNOWN if end == _UNKNOWN or not applied else max(0, end - max(applied))
+        fed = [place.next_offset for _, place in self._places.get(source, ()) if place.duty == "indexes"]
+        return _UNKNOWN if end == _UNKNOWN or not fed else max(0, end - max(fed))
 
     def partition(self, partition: Partition) -> PartitionStatus:
         places = self._places.get(partition.log_id, [])

@@ -10,7 +10,7 @@ from stator.rules.status import lag_seconds
 from stator.runtime.catalog import Catalog
 from stator.runtime.log_ends import ends_of
 from stator.runtime.meters import Metric, Reading
-from stator.runtime.metric_names import DAMAGED, EPOCH, INDEX_LAG, LAG_OFFSETS, LAG_SECONDS, POSITION
+from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION
 from stator.runtime.vitals import Vitals
 
 PATIENCE_S = 2.0
@@ -36,7 +36,6 @@ class LogGauges:
             (LAG_OFFSETS, lambda: self._behind(lambda place, end: end - place.next_offset)),
             (LAG_SECONDS, lambda: self._behind(lambda place, end: lag_seconds(place, end, self._clock.now_us()))),
             (EPOCH, self._epochs),
-            (INDEX_LAG, self._index_lags),
             (DAMAGED, self._damaged),
         ]
         for metric, read in gauges:
@@ -45,9 +44,7 @@ class LogGauges:
     async def _refresh(self) -> None:
         self._places = self._vitals.standing()
         self._names = dict(self._named())
-        sources = {source for place in self._places for source in place.sources}
-        log_ids = [LogId(log_id) for log_id in {*(place.log_id for place in self._places), *sources}]
-        self._ends = await ends_of(self._log, log_ids, PATIENCE_S)
+        self._ends = await ends_of(self._log, [LogId(place.log_id) for place in self._places], PATIENCE_S)
 
     def _named(self) -> Iterator[tuple[int, tuple[str, str]]]:
         yield CATALOG_LOG, (CATALOG_NAME, "")
@@ -79,17 +76,6 @@ class LogGauges:
             labels = self._labels(place)
             if labels is not None and place.duty == "leads":
                 yield Reading(labels[1:], place.epoch)
-
-    def _index_lags(self) -> Iterator[Reading]:
-        for place in self._places:
-            labels = self._labels(place)
-            behind = [
-                self._ends[LogId(source)] - applied - 1
-                for source, applied in place.sources.items()
-                if LogId(source) in self._ends
-            ]
-            if labels is not None and behind:
-                yield Reading(labels[1:], max(0, *behind))
 
     def _damaged(self) -> Iterator[Reading]:
         for place in self._places:

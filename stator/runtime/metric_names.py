@@ -70,12 +70,6 @@ LAG_SECONDS = Metric(
     "Age of the newest record taken in, while there are more; else 0.",
     ("duty", "table", "index", "log"),
 )
-INDEX_LAG = Metric(
-    "stator_index_lag_offsets",
-    "gauge",
-    "Records of a table's log that an index view does not show yet.",
-    ("table", "index", "log"),
-)
 DAMAGED = Metric("stator_damaged", "gauge", "1 for a log or view that does not check.", ("duty", "table", "log"))
 DISK_FREE = Metric("stator_disk_free_bytes", "gauge", "Free space where the data lies.")
 DISK_TOTAL = Metric("stator_disk_total_bytes", "gauge", "Size of the file system where the data lies.")
@@ -102,7 +96,6 @@ OF_PROCESSES = (
     POSITION,
     LAG_OFFSETS,
     LAG_SECONDS,
-    INDEX_LAG,
     DAMAGED,
     DISK_FREE,
     DISK_TOTAL,

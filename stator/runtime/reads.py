@@ -161,6 +161,5 @@ def place_of(replica: Replica, duty: Duty, epoch: int = 0) -> Place:
         epoch=epoch,
         items=size.items,
         bytes=size.bytes,
-        sources=size.sources,
         problem="" if damaged is None else damaged.message,
     )

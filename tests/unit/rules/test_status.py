@@ -92,18 +92,21 @@ def test_lag_is_in_records_and_in_seconds_and_none_at_the_end() -> None:
 
 
 def test_nothing_is_made_up_about_a_log_whose_end_is_unknown() -> None:
-    view = Place(log_id=3, duty="views", next_offset=20, sources={1: 99, 2: 49})
+    view = Place(log_id=3, duty="views", next_offset=20)
     shown = status(report("materializer-1", view), ends={}).tables[0]
     assert shown.partitions[0].end == -1
     assert shown.indexes[0].partitions[0].standings[0].lag == -1
     assert shown.indexes[0].behind == -1
 
 
-def test_an_index_is_as_far_behind_as_its_furthest_view_of_the_slowest_source() -> None:
-    old = Place(log_id=3, duty="views", next_offset=10, sources={1: 20})
-    new = Place(log_id=3, duty="views", next_offset=20, sources={1: 99, 2: 39})
-    assert status(report("materializer-1", old, new)).tables[0].indexes[0].behind == 10
-    assert status().tables[0].indexes[0].behind == -1
+def test_an_index_is_as_far_behind_as_whoever_works_on_its_slowest_source() -> None:
+    quick, slow = (
+        Place(log_id=1, duty="indexes", next_offset=99),
+        Place(log_id=2, duty="indexes", next_offset=40),
+    )
+    forgotten = Place(log_id=2, duty="indexes", next_offset=7)
+    assert status(report("leader-1", quick, slow), report("leader-2", forgotten)).tables[0].indexes[0].behind == 10
+    assert status(report("leader-1", quick)).tables[0].indexes[0].behind == -1
 
 
 def test_streams_restores_and_damage_are_shown() -> None:

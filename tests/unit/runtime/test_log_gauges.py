@@ -11,7 +11,7 @@ from stator.model.tables import Index, KeyAttribute, KeySchema, Partition, Proje
 from stator.rules.reports import Place
 from stator.runtime.log_ends import ends_of
 from stator.runtime.log_gauges import LogGauges
-from stator.runtime.metric_names import DAMAGED, EPOCH, INDEX_LAG, LAG_OFFSETS, LAG_SECONDS, POSITION
+from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION
 from stator.runtime.vitals import Vitals
 from tests.vitals import vitals_of
 
@@ -60,14 +60,13 @@ def test_positions_epochs_and_lags_carry_the_names_of_table_and_index() -> None:
     now_us = ManualClock().now_us()
     gauges = shown(
         Place(log_id=1, duty="leads", next_offset=7, epoch=3),
-        Place(log_id=2, duty="views", next_offset=2, timestamp_us=now_us - 4_000_000, sources={1: 4}),
+        Place(log_id=2, duty="views", next_offset=2, timestamp_us=now_us - 4_000_000),
         ends={1: 7, 2: 5},
     )
     assert gauges[POSITION.name] == {("leads", "Notes", "", "1"): 7, ("views", "Notes", "ByTag", "2"): 2}
     assert gauges[LAG_OFFSETS.name] == {("leads", "Notes", "", "1"): 0, ("views", "Notes", "ByTag", "2"): 3}
     assert gauges[LAG_SECONDS.name] == {("leads", "Notes", "", "1"): 0, ("views", "Notes", "ByTag", "2"): 4.0}
     assert gauges[EPOCH.name] == {("Notes", "", "1"): 3}
-    assert gauges[INDEX_LAG.name] == {("Notes", "ByTag", "2"): 2}
 
 
 def test_a_lag_is_left_out_when_the_end_is_unknown() -> None:
