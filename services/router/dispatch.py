@@ -17,9 +17,13 @@ from .operations.delete_table import delete_table
 from .operations.describe_continuous_backups import describe_continuous_backups
 from .operations.describe_endpoints import describe_endpoints
 from .operations.describe_limits import describe_limits
+from .operations.describe_stream import describe_stream
 from .operations.describe_table import describe_table
 from .operations.describe_time_to_live import describe_time_to_live
 from .operations.get_item import get_item
+from .operations.get_records import get_records
+from .operations.get_shard_iterator import get_shard_iterator
+from .operations.list_streams import list_streams
 from .operations.list_tables import list_tables
 from .operations.list_tags_of_resource import list_tags_of_resource
 from .operations.put_item import put_item
@@ -61,7 +65,14 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateTable": update_table,
     "UpdateTimeToLive": update_time_to_live,
 }
+STREAM_OPERATIONS: dict[str, Operation] = {
+    "DescribeStream": describe_stream,
+    "GetRecords": get_records,
+    "GetShardIterator": get_shard_iterator,
+    "ListStreams": list_streams,
+}
 _TARGET = "DynamoDB_20120810."
+_APIS = {_TARGET: OPERATIONS, "DynamoDBStreams_20120810.": STREAM_OPERATIONS}
 _ENDPOINTS = _TARGET + "DescribeEndpoints"
 """The one operation that is about the connection and about nothing that a request could hold."""
 
@@ -76,7 +87,7 @@ class Dispatch:
     def __call__(self, request: Request) -> "Response | asyncio.Future[Response]":
         """Answer one request, or promise to."""
         prefix, _, name = request.target.partition(".")
-        operation = OPERATIONS.get(name) if prefix + "." == _TARGET else None
+        operation = _APIS.get(prefix + ".", {}).get(name)
         if operation is None:
             if request.target == _ENDPOINTS:
                 return describe_endpoints(request.headers)

@@ -14,6 +14,7 @@ from stator.model.errors import ResourceNotFoundError
 from stator.model.key_order import token
 from stator.model.positions import LogId, Offset
 from stator.model.tables import Partition, Table, partition_for
+from stator.ports.change_history import ChangeHistory
 from stator.rules.commands import (
     Command,
     Control,
@@ -55,10 +56,12 @@ class Router:
         partitions: PartitionClient,
         ask_control: AskControl,
         ask_restore: AskRestore,
+        changes: ChangeHistory,
         tasks: Tasks,
         now_us: Callable[[], int],
     ) -> None:
         self.catalog = catalog
+        self.changes = changes
         self.now_us = now_us
         self._partitions = partitions
         self._ask_control = ask_control

@@ -3,6 +3,8 @@
 import asyncio
 from functools import partial
 
+from stator.adapters.change_history_kafka import KafkaChangeHistory
+from stator.adapters.log_kafka_topics import log_topic
 from stator.model.errors import OutcomeUnknownError
 from stator.ports.peers import PeerLostError, PeerUnreachableError
 from stator.rules.commands import Control, ControlAnswer, RestoreStatus, Steps
@@ -27,6 +29,7 @@ class RouterProcess:
     """See `runtime/process.Service`."""
 
     http: HttpServer
+    _changes: KafkaChangeHistory
 
     def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
         self._node = ClusterNode(settings, on_failure)
@@ -35,12 +38,14 @@ class RouterProcess:
         """Join the cluster and listen."""
         node, settings = self._node, self._node.settings
         await node.join(archive=False)
+        self._changes = await KafkaChangeHistory.connect(settings.kafka, node.log, node.clock, source_topic=log_topic)
         ask = partial(node.tasks.request, "control")
         router = Router(
             node.catalog,
             node.partitions,
             lambda message: ask(self._control(message)),
             lambda message: ask(self._restore_status(message)),
+            self._changes,
             node.tasks,
             node.clock.now_us,
         )
@@ -57,6 +62,8 @@ class RouterProcess:
         if hasattr(self, "http"):
             await self.http.drain(DRAIN_S)
         await self._node.close()
+        if hasattr(self, "_changes"):
+            await self._changes.close()
 
     async def _reports(self) -> list[Report]:
         """What the other processes tell about themselves; those that are silent tell nothing."""

@@ -46,6 +46,7 @@ from ..router.accounts import Accounts
 from ..router.dispatch import Dispatch
 from ..router.routing import Router
 from ..router.server import HttpServer, start_server
+from ..streams.log_history import LogChangeHistory
 from .settings import StandaloneSettings
 
 NODE = "standalone"
@@ -155,7 +156,8 @@ class Standalone:
         def ask_restore(message: RestoreStatus) -> "asyncio.Future[Steps]":
             return peers.call(NODE, "restore_status", message, DRAIN_S)
 
-        router = Router(catalog, partitions, ask_control, ask_restore, tasks, clock.now_us)
+        changes = LogChangeHistory(log, clock, newest=lambda log_id: leaders.partition(log_id).replica.position)
+        router = Router(catalog, partitions, ask_control, ask_restore, changes, tasks, clock.now_us)
         accounts = Accounts(self._vitals.meters, catalog, clock.monotonic)
         dispatch = Dispatch(router, accounts)
         self.http = await start_server(dispatch, self._settings.host, self._settings.port, clock=clock, ids=ids)

@@ -129,7 +129,7 @@ class _Run:
                 await self._append()
                 raise
             table = self._source.table
-            if table.stream is not None and table.stream != before:
+            if table.stream != before:
                 await self._enter(table, table.stream)
             self._gathered.extend(encode_change(record, self._partition) for record in records)
             if len(self._gathered) >= RECORDS_PER_APPEND:
@@ -143,13 +143,15 @@ class _Run:
         self._recorded = progress.next_offset
         self._gathered = []
 
-    async def _enter(self, table: Table, stream: Stream) -> None:
-        """A Define has named another stream. That is recorded before the stream's first message: whoever finds messages
-        in a topic and no progress that names its stream then knows that the progress was lost.
+    async def _enter(self, table: Table, stream: Stream | None) -> None:
+        """A Define has named another stream, or none. That is recorded before the stream's first message: whoever finds
+        messages in a topic and no progress that names its stream then knows that the progress was lost. And a reader of the
+        stream that ends here can tell that it has everything.
         """
-        topic = topic_name(table.name, stream.label)
-        await self._changes.create(topic, len(table.partitions))
-        if not await self._changes.untouched(topic, self._partition):
-            self._source.drop_stream()
-            _log.error("stream_progress_lost", log_id=self._log_id, topic=topic, remedy="switch it off and on")
+        if stream is not None:
+            topic = topic_name(table.name, stream.label)
+            await self._changes.create(topic, len(table.partitions))
+            if not await self._changes.untouched(topic, self._partition):
+                self._source.drop_stream()
+                _log.error("stream_progress_lost", log_id=self._log_id, topic=topic, remedy="switch it off and on")
         await self._append()

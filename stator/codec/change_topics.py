@@ -20,10 +20,10 @@ import msgspec
 from stator.codec.schemas import Schema, load_schema, schema_by_fingerprint
 from stator.model.changes import ChangeMessage
 from stator.model.errors import DamagedDataError
-from stator.model.item import encode_image
-from stator.model.positions import Epoch, LaneState, Seq, WriterId
+from stator.model.item import decode_image, encode_image
+from stator.model.positions import Epoch, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
 from stator.model.tables import Stream
-from stator.rules.change_records import ChangeRecord
+from stator.rules.change_records import ChangePlace, ChangeRecord
 
 RECORD = "change_record"
 KEY = "change_key"
@@ -123,6 +123,27 @@ def decode_change(value: bytes) -> dict[str, Any]:
     return datum
 
 
+def decode_record(value: bytes, label: str) -> ChangeRecord:
+    """The record of which a message with this value was made, in the stream of that label. Raises DamagedDataError."""
+    datum = decode_change(value)
+    source = datum["source"]
+    return ChangeRecord(
+        place=ChangePlace(
+            LogId(source["partition"]), Epoch(source["epoch"]), Offset(source["offset"]), source["index"]
+        ),
+        table=source["table"],
+        label=label,
+        view_type=datum["streamViewType"],
+        event_name=datum["eventName"],
+        keys=decode_image(datum["keys"].encode()),
+        before=None if datum["before"] is None else datum["before"].encode(),
+        after=None if datum["after"] is None else datum["after"].encode(),
+        timestamp_us=TimestampUs(datum["ts_us"]),
+        size_bytes=datum["sizeBytes"],
+        expired=datum["userIdentity"] is not None,
+    )
+
+
 def _single_object(name: str, datum: dict[str, Any]) -> bytes:
     schema = load_schema(name)
     out = BytesIO()
@@ -144,21 +165,24 @@ class _State(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int
     chain: int
     stream: Stream | None = None
+    ended: str = ""
 
 
 _state_decoder = msgspec.json.Decoder(_State)
 
 
-def encode_state(lane: LaneState, stream: Stream | None) -> str:
-    """What R1 needs to go on in the middle of a log, and the stream in force there: some 200 bytes of JSON."""
-    return msgspec.json.encode(_State(lane.epoch, lane.writer, lane.seq, lane.chain, stream)).decode()
+def encode_state(lane: LaneState, stream: Stream | None, ended: str = "") -> str:
+    """What R1 needs to go on in the middle of a log, the stream in force there, and the label of the last that has ended
+    before: some 250 bytes of JSON.
+    """
+    return msgspec.json.encode(_State(lane.epoch, lane.writer, lane.seq, lane.chain, stream, ended)).decode()
 
 
-def decode_state(state: str) -> tuple[LaneState, Stream | None]:
-    """The two halves again. Raises DamagedDataError."""
+def decode_state(state: str) -> tuple[LaneState, Stream | None, str]:
+    """The three parts again. Raises DamagedDataError."""
     try:
         known = _state_decoder.decode(state)
     except msgspec.DecodeError as error:
         raise DamagedDataError(f"a publisher's state does not decode: {error}") from error
     lane = LaneState(Epoch(known.epoch), WriterId(known.writer), Seq(known.seq), known.chain)
-    return lane, known.stream
+    return lane, known.stream, known.ended

@@ -6,6 +6,7 @@
     │   ├── AccessDeniedError
     │   ├── ResourceNotFoundError · TableNotFoundError · ResourceInUseError · TableAlreadyExistsError · LimitExceededError
     │   ├── ConditionalCheckFailedError
+    │   ├── ExpiredIteratorError · TrimmedDataError
     │   └── ContinuousBackupsUnavailableError · PointInTimeRecoveryUnavailableError · InvalidRestoreTimeError
     ├── RetryableError          nothing is known to be wrong with the request: try again
     │   ├── ServiceUnavailableError   certainly not applied (HTTP 503)
@@ -90,6 +91,14 @@ class PointInTimeRecoveryUnavailableError(RequestError):
 
 class InvalidRestoreTimeError(RequestError):
     aws_type = "InvalidRestoreTimeException"
+
+
+class ExpiredIteratorError(RequestError):
+    aws_type = "ExpiredIteratorException"
+
+
+class TrimmedDataError(RequestError):
+    aws_type = "TrimmedDataAccessException"
 
 
 class ConditionalCheckFailedError(RequestError):

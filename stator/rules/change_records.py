@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Literal
 
 from stator.model.attributes import equal, item_size
+from stator.model.changes import ChangePoint
 from stator.model.item import Item, decode_image
 from stator.model.positions import Epoch, LogId, Offset, TimestampUs
 from stator.model.records import Effect
@@ -19,8 +20,25 @@ EventName = Literal["INSERT", "MODIFY", "REMOVE"]
 TTL_ORIGIN = "ttl"
 """`Effect.origin` of a deletion that the table's time-to-live asked for."""
 
+_SEQUENCE_DIGITS = 27
 _SHOWS_BEFORE = frozenset({"NEW_AND_OLD_IMAGES", "OLD_IMAGE"})
 _SHOWS_AFTER = frozenset({"NEW_AND_OLD_IMAGES", "NEW_IMAGE"})
+
+
+def sequence_number(point: ChangePoint) -> str:
+    """27 decimal digits that rise strictly along one log, as text and as a number.
+
+    The leading 1 keeps the length when a consumer reads it as a number; DynamoDB's have 21 to 40 digits.
+    Source: AWS API reference, "StreamRecord".
+    """
+    return f"1{point.offset:019d}{point.index:07d}"
+
+
+def point_at(number: str) -> ChangePoint | None:
+    """The inverse of `sequence_number`, or None for what it never gave."""
+    if len(number) != _SEQUENCE_DIGITS or not (number.isascii() and number.isdecimal()) or number[0] != "1":
+        return None
+    return ChangePoint(Offset(int(number[1:20])), int(number[20:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +51,14 @@ class ChangePlace:
     index: int
 
     @property
-    def sequence_number(self) -> str:
-        """27 decimal digits that rise strictly along one log, as text and as a number.
+    def point(self) -> ChangePoint:
+        """The point just before it."""
+        return ChangePoint(self.offset, self.index)
 
-        The leading 1 keeps the length when a consumer reads it as a number; DynamoDB's have 21 to 40 digits.
-        Source: AWS API reference, "StreamRecord".
-        """
-        return f"1{self.offset:019d}{self.index:07d}"
+    @property
+    def sequence_number(self) -> str:
+        """See `sequence_number`."""
+        return sequence_number(self.point)
 
     @property
     def event_id(self) -> str:

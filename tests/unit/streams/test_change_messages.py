@@ -143,8 +143,8 @@ def test_topic_names_are_legal() -> None:
 @pytest.mark.parametrize("stream", [None, Stream("KEYS_ONLY", LABEL)])
 def test_a_publishers_state_survives_and_fits(stream: Stream | None) -> None:
     lane = LaneState(Epoch(2**64 - 1), WriterId(2**64 - 1), Seq(2**64 - 1), 2**64 - 1)
-    state = encode_state(lane, stream)
-    assert decode_state(state) == (lane, stream)
+    state = encode_state(lane, stream, LABEL)
+    assert decode_state(state) == (lane, stream, LABEL)
     assert len(state.encode()) < STATE_BYTES_MAX / 4
 
 
