@@ -84,10 +84,12 @@ class LeaderService:
 
     def led(self, log_id: LogId) -> Leadership | None:
         """The partition if this process leads it. Where partitions are claimed on use, this is one, and the next call finds it."""
-        if self._on_use and log_id not in self.partitions:
-            self.partition(log_id).claim()
-        found = self.partitions.get(log_id)
-        return found if found is not None and found.state is State.LEADING else None
+        found = self.partition(log_id) if self._on_use else self.partitions.get(log_id)
+        if found is None or found.state is State.LEADING:
+            return found
+        if self._on_use and not found.replica.damaged:
+            found.claim()
+        return None
 
     def forget(self, log_id: LogId) -> None:
         """The partition is gone: stop following it and drop its view."""

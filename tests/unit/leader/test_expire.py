@@ -7,10 +7,9 @@ import pytest
 
 from services.leader.expire import BATCH_ITEMS, ExpirySweep
 from stator.codec.log_records import decode_effects, decode_envelope
-from stator.model.errors import ServiceUnavailableError
 from stator.model.item import encode_image
 from stator.model.key_order import token
-from stator.model.positions import LogId, Offset
+from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.model.records import Effect, Kind
 from stator.model.tables import Table, partition_for
 from stator.rules.change_records import TTL_ORIGIN
@@ -19,6 +18,8 @@ from stator.rules.expiry import FORGIVEN_S
 from stator.runtime.meters import Meters
 from stator.runtime.metric_names import TTL_DELETED
 from tests.unit.control.world import Deployment, play
+from tests.unit.leader.world import LOG, World
+from tests.virtual_time import run
 
 SWEEP_S = 5.0
 EXPIRE = {"TableName": "orders", "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"}}
@@ -166,16 +167,32 @@ def test_a_stale_look_at_the_view_deletes_nothing(newest: dict[str, str] | None)
     play(scenario)
 
 
-def test_only_what_is_led_here_is_swept() -> None:
+def test_where_partitions_are_claimed_on_use_also_one_that_nobody_uses_is_swept() -> None:
     async def scenario(world: Deployment) -> None:
         await world.create()
         expiring = Expiring(world)
         await expiring.put("x", number(expiring.now_s - 10))
         log_id, _ = expiring.log_of("x")
         await world.ask("UpdateTimeToLive", EXPIRE)
-        world.leaders.partition(log_id).resign(ServiceUnavailableError("gone elsewhere"))
-        before = len(expiring.effects())
-        await asyncio.sleep(3 * SWEEP_S)
-        assert len(expiring.effects()) == before
+        for partition in list(world.leaders.partitions):
+            if partition != CATALOG_LOG:
+                world.leaders.forget(partition)
+        world.leaders.partition(log_id)  # looked into, which claims nothing
+        await asyncio.sleep(4 * SWEEP_S)
+        assert expiring.deleted == 1
 
     play(scenario)
+
+
+def test_in_a_cluster_a_partition_that_somebody_else_leads_is_left_alone() -> None:
+    async def scenario() -> None:
+        cluster = World()
+        leader, follower = cluster.process("a", on_use=False), cluster.process("b", on_use=False)
+        await leader.partition.claim()
+        assert leader.service.led(LOG) is leader.partition
+        assert follower.service.led(LOG) is None
+        await follower.partition.replica.reached(Offset(1))
+        assert follower.service.led(LOG) is None
+        assert cluster.kinds() == [Kind.CLAIM]
+
+    run(scenario())
