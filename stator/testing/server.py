@@ -18,9 +18,9 @@ from typing import Any, Self
 _HOST = "127.0.0.1"
 _READY = re.compile(rf"on http://{re.escape(_HOST)}:(\d+) ")
 _POLL_S = 0.005
-_START_S = 15.0
-"""Half a second on an idle machine; a machine that runs tests is not idle."""
-_STOP_S = 15.0
+_START_S = 60.0
+"""Half a second on an idle machine. One that runs tests may be far from idle, and a server that cannot start ends at once."""
+_STOP_S = 60.0
 
 
 class ServerFailedError(Exception):
