@@ -16,6 +16,11 @@ class Told(Enum):
     FAILED = "it certainly did nothing"
 
 
+def key_of(item_id: str) -> Item:
+    """An item's key: each is alone under its partition key."""
+    return {"id": {"S": item_id}, "at": {"N": "0"}}
+
+
 @dataclass
 class Attempt:
     """One request to one partition. `verb` says which of the other fields mean something."""
@@ -54,8 +59,8 @@ class Attempt:
             return None
         mine = {"tok": {"S": self.token}, "colour": {"S": self.colour}}
         if self.verb == "put":
-            return {"id": {"S": self.item_id}, "n": {"N": str(self.wanted_n)}, **mine}
-        before = old or {"id": {"S": self.item_id}}
+            return {**key_of(self.item_id), "n": {"N": str(self.wanted_n)}, **mine}
+        before = old or key_of(self.item_id)
         return {**before, **mine, "n": {"N": str(int(before.get("n", {"N": "0"})["N"]) + 1)}}
 
 

@@ -16,7 +16,9 @@ from stator.model.errors import LogError, ServiceUnavailableError
 from stator.model.positions import OWN_LANE, LaneState, Offset, TimestampUs
 from stator.model.records import Envelope, Kind
 from stator.rules import acceptance
+from stator.rules.commands import Query
 from stator.runtime import replica
+from stator.runtime.reads import read_page
 from tests.simulation.scenario import run_seed
 
 SEEDS_MAX = 200
@@ -77,6 +79,15 @@ def refusals_at_once(patch: Patch) -> None:
 def reads_without_barrier(patch: Patch) -> None:
     """A leader that has not heard of its successor answers strong reads (R10)."""
     patch.setattr(write_path.WritePath, "_read", lambda _self, waiting: waiting.finish(waiting.future))
+
+
+def queries_read_what_is_there(patch: Patch) -> None:
+    """A strong query reads the view as it is, though what was confirmed may not be in it yet (R10)."""
+
+    def hasty(self: Any, query: Query, future: Any) -> None:
+        read_page(self._view, query, future)
+
+    patch.setattr(write_path.WritePath, "_query", hasty)
 
 
 def errors_mean_not_written(patch: Patch) -> None:
@@ -146,6 +157,7 @@ PLANTED = (
     no_sequence,
     refusals_at_once,
     reads_without_barrier,
+    queries_read_what_is_there,
     errors_mean_not_written,
     claims_disown,
     lanes_by_source_offset,

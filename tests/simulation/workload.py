@@ -17,7 +17,7 @@ from stator.model.errors import (
     TableAlreadyExistsError,
 )
 from stator.model.item import encode_image
-from stator.model.key_order import token
+from stator.model.key_order import HASH_BYTES, after_prefix, token
 from stator.model.tables import Table, partition_for
 from stator.ports.peers import PeerLostError
 from stator.rules.commands import (
@@ -25,17 +25,20 @@ from stator.rules.commands import (
     DeleteItem,
     Expression,
     Get,
+    LocalRead,
     PutItem,
     Query,
     UpdateItem,
     Write,
 )
 from tests.simulation.cluster import Cluster, Machine, Node
-from tests.simulation.history import Attempt, History, Told
+from tests.simulation.history import Attempt, History, Told, key_of
 
 COLOURS = ("red", "green", "blue")
-VERBS = ("put", "add", "delete", "get", "look", "browse")
-WEIGHTS = (6, 8, 3, 6, 2, 2)
+VERBS = ("put", "add", "delete", "get", "find", "look", "browse")
+WEIGHTS = (6, 8, 3, 4, 3, 2, 2)
+LOCAL_INDEXES = {"by-token": ("tok", "S"), "by-n": ("n", "N")}
+"""Every item has both attributes, so that a strong query of either finds what a strong read of the item would."""
 TRIES = 3
 CONTROL_TIMEOUT_S = 8.0
 
@@ -65,7 +68,7 @@ class Workload:
 
     def attempt(self, table: Table, verb: str, draw: Random) -> Attempt:
         item_id = f"item-{draw.randrange(self._keys)}"
-        key = table.key.item_key({"id": {"S": item_id}})
+        key = table.key.item_key(key_of(item_id))
         log_id = partition_for(table.partitions, token(key)).log_id
         return Attempt(
             verb,
@@ -98,6 +101,9 @@ class Workload:
             elif attempt.verb == "get":
                 got = await node.partitions.ask_leader(attempt.log_id, "get", Get(attempt.log_id, attempt.key))
                 attempt.seen = got.image
+            elif attempt.verb == "find":
+                page = await node.partitions.ask_leader(attempt.log_id, "query", _query(attempt))
+                attempt.seen = page.images[0] if page.images else None
             else:
                 message = Write(attempt.log_id, _command(attempt))
                 outcome = await node.partitions.ask_leader(attempt.log_id, "write", message)
@@ -158,6 +164,14 @@ class Workload:
         await self.control("DeleteTable", {"TableName": name})
 
 
+def _query(attempt: Attempt) -> Query:
+    partition = attempt.key[:HASH_BYTES]
+    number = attempt.wanted_n % len(LOCAL_INDEXES)
+    return Query(
+        attempt.log_id, partition, after_prefix(partition), reverse=False, limit=0, local=LocalRead(number, None)
+    )
+
+
 def _command(attempt: Attempt) -> PutItem | UpdateItem | DeleteItem:
     condition = _condition(attempt)
     match attempt.verb:
@@ -171,8 +185,7 @@ def _command(attempt: Attempt) -> PutItem | UpdateItem | DeleteItem:
                 {"#t": "tok", "#c": "colour", "#n": "n"},
                 {":t": {"S": attempt.token}, ":c": {"S": attempt.colour}, ":one": {"N": "1"}},
             )
-            key_item = {"id": {"S": attempt.item_id}}
-            return UpdateItem(attempt.key, key_item, update, condition, return_on_failure=True)
+            return UpdateItem(attempt.key, key_of(attempt.item_id), update, condition, return_on_failure=True)
         case _:
             return DeleteItem(attempt.key, condition, return_on_failure=True)
 
@@ -189,11 +202,15 @@ def _condition(attempt: Attempt) -> Expression | None:
 
 def create_request(name: str, partitions: int, *, indexed: bool) -> dict[str, Any]:
     """A CreateTable request, as the router passes it on."""
-    names = ("id", "colour") if indexed else ("id",)
+    types = {"id": "S", "at": "N", **dict(LOCAL_INDEXES.values()), **({"colour": "S"} if indexed else {})}
     request: dict[str, Any] = {
         "TableName": name,
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": attribute, "AttributeType": "S"} for attribute in names],
+        "KeySchema": _key_schema("at"),
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()],
+        "LocalSecondaryIndexes": [
+            {"IndexName": name, "KeySchema": _key_schema(sort), "Projection": {"ProjectionType": "ALL"}}
+            for name, (sort, _) in LOCAL_INDEXES.items()
+        ],
         "BillingMode": "PAY_PER_REQUEST",
         "Tags": [{"Key": "stator:partitions", "Value": str(partitions)}],
     }
@@ -206,3 +223,7 @@ def create_request(name: str, partitions: int, *, indexed: bool) -> dict[str, An
             }
         ]
     return request
+
+
+def _key_schema(sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

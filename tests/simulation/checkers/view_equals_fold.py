@@ -1,7 +1,13 @@
-"""ViewEqualsFold: every view, wherever it stands, holds exactly what the log says up to there, and its digest says so."""
+"""ViewEqualsFold: every view, wherever it stands, holds exactly what the log says up to there, its digest says so, and the rows
+that it derives from its items are those of its definition.
+"""
 
 from collections.abc import Iterator
 
+from stator.codec.catalog_entries import layout_of
+from stator.codec.log_records import decode_envelope
+from stator.model.records import Kind
+from stator.rules.local_rows import row_keys
 from stator.runtime.replica import Replica
 from tests.simulation.accepted import fold
 from tests.simulation.cluster import Cluster
@@ -31,5 +37,14 @@ def check(cluster: Cluster) -> Iterator[str]:
         if held != folded.items:
             wrong = sorted(key for key in held.keys() | folded.items.keys() if held.get(key) != folded.items.get(key))
             yield f"{where} is not the fold: {[(held.get(key), folded.items.get(key)) for key in wrong[:3]]}"
-        elif (position.digest, position.items) != (folded.digest, len(held)):
+            continue
+        if (position.digest, position.items) != (folded.digest, len(held)):
             yield f"{where} has a digest or a count that is not its items'"
+        following = next(cluster.store.messages(replica.log_id, position.next_offset), None)
+        if following is not None and decode_envelope(following.data).kind is Kind.DEFINE:
+            continue  # it may be deriving the rows of the next definition just now
+        layout = layout_of(position.definition)
+        wanted = {row: key for key, (_, image) in held.items() for row in row_keys(layout, key, image)}
+        rows = {row: key for row, key, _ in replica.view.rows(b"", None)}
+        if (replica.view.layout, rows) != (layout, wanted):
+            yield f"{where} does not derive the rows of its items: {len(rows.items() ^ wanted.items())} are wrong"
