@@ -1,10 +1,10 @@
 """What is wrong with a deployment, in plain words and with what to do: a pure function of its status.
 
-What a process finds out about itself (a full disk, a damaged view, Kafka that does not answer) it says itself, in its report;
-here is what only somebody who sees all of them can tell.
+What a process finds out by itself (a full disk, a damaged view, Kafka that does not answer; routers: a partition without a
+leader) it says itself, in its report; here is what only somebody who sees all of them can tell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from stator.rules.status import IndexStatus, PartitionStatus, Standing, Status, TableStatus
@@ -46,16 +46,19 @@ def _processes(status: Status) -> Iterator[Finding]:
                 f"start it (stator service {node.role} with STATOR_NODE={node.node}), or see its log for why it ends;"
                 " if it runs, check that STATOR_SEEDS names its address",
             )
-        for reason in node.reasons:
-            yield Finding(f"{node.node} is not ready: {reason}", "it goes on by itself once that is mended")
-        for warning in node.warnings:
-            yield Finding(f"{node.node}: {warning}", "its log has the details")
         if abs(node.clock_ahead_s) > CLOCKS_APART_S:
             side = "ahead of" if node.clock_ahead_s > 0 else "behind"
             yield Finding(
                 f"the clock of {node.node} is {span(abs(node.clock_ahead_s))} {side} that of {status.node}",
                 "let all machines follow the same time servers (NTP)",
             )
+    for reason, nodes in _told([(node.node, node.reasons) for node in answering]).items():
+        yield Finding(
+            f"{reason}, so {nodes} cannot work",
+            "see that it runs and can be reached from there; everything goes on by itself then",
+        )
+    for warning, nodes in _told([(node.node, node.warnings) for node in answering]).items():
+        yield Finding(f"{warning}, says {nodes}", "see that it is mended; the log of who says it has the details")
     versions = sorted({node.version for node in answering})
     if len(versions) > 1:
         by_version = "; ".join(
@@ -63,6 +66,15 @@ def _processes(status: Status) -> Iterator[Finding]:
             for version in versions
         )
         yield Finding(f"processes run different versions ({by_version})", "finish the upgrade: one version for all")
+
+
+def _told(by_node: Sequence[tuple[str, Sequence[str]]]) -> dict[str, str]:
+    """What is said, once, with who says it: an outage is one trouble, however many suffer from it."""
+    said: dict[str, list[str]] = {}
+    for node, sentences in by_node:
+        for sentence in sentences:
+            said.setdefault(sentence, []).append(node)
+    return {sentence: ", ".join(nodes) for sentence, nodes in said.items()}
 
 
 def _catalog(status: Status) -> Iterator[Finding]:
@@ -92,11 +104,6 @@ def _table(table: TableStatus, now_us: int) -> Iterator[Finding]:
 
 def _partition(table: TableStatus, partition: PartitionStatus) -> Iterator[Finding]:
     name = f"partition {partition.log_id} of table {table.name}"
-    if table.status == "ACTIVE" and partition.leader is None:
-        yield Finding(
-            f"{name} has no leader: its writes and strong reads wait",
-            "start a leader process; if one runs, its log says what it waits for",
-        )
     for standing in partition.standings:
         if standing.duty == "archives":
             yield from _archive(name, standing)

@@ -93,8 +93,8 @@ class GsiProcess:
         tasks.spawn("faust", group.run())
         self._vitals.places.append(self._sources.standing)
         LogGauges(self._vitals, catalog, log, clock)
-        health.needs("Kafka", lambda: answers(log.end(CATALOG_LOG)))
-        health.cares("the object store", lambda: answers(self._archive.list(ARCHIVE_PROBE)))
+        health.needs(f"Kafka at {settings.kafka}", lambda: answers(log.end(CATALOG_LOG)))
+        health.cares(f"the object store at {settings.s3_endpoint}", lambda: answers(self._archive.list(ARCHIVE_PROBE)))
         if settings.listen is not None:
             self._peers = await SocketPeers.listen(*settings.listen, {}, PeerMessages(REQUESTS))
             self._peers.serve("report", lambda _: tasks.request("report", self._vitals.report()))

@@ -79,7 +79,7 @@ class RouterProcess:
         if not node.membership.settled:
             return []
         return [
-            f"partition {partition.log_id} of table {name} has no leader"
+            f"partition {partition.log_id} of table {name} has no leader process: its writes and strong reads wait"
             for name, held in node.catalog.tables.items()
             if held.table.status == "ACTIVE"
             for partition in held.table.partitions

@@ -96,9 +96,9 @@ class ClusterNode:
         self.tasks.spawn("membership", self.membership.run())
         LogGauges(self.vitals, self.catalog, self.log, self.clock)
         self.peers.serve("report", lambda _: self.tasks.request("report", self.vitals.report()))
-        health.needs("Kafka", lambda: answers(self.log.end(CATALOG_LOG)))
+        health.needs(f"Kafka at {settings.kafka}", lambda: answers(self.log.end(CATALOG_LOG)))
         if archive:
-            health.cares("the object store", lambda: answers(self.archive.list(ARCHIVE_PROBE)))
+            health.cares(f"the object store at {settings.s3_endpoint}", lambda: answers(self.archive.list(ARCHIVE_PROBE)))
         health.starting = None
 
     async def _connect(self) -> KafkaLog:

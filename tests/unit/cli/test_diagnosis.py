@@ -38,8 +38,13 @@ def test_a_silent_process_is_found() -> None:
 
 def test_what_a_process_says_of_itself_is_told() -> None:
     reason = "Kafka does not answer"
-    assert found(with_node(ready=False, reasons=[reason])) == f"leader-2 is not ready: {reason}"
-    assert found(with_node(warnings=["the disk is nearly full"])) == "leader-2: the disk is nearly full"
+    assert found(with_node(ready=False, reasons=[reason])) == f"{reason}, so leader-2 cannot work"
+    assert found(with_node(warnings=["the disk is nearly full"])) == "the disk is nearly full, says leader-2"
+
+
+def test_an_outage_is_one_finding_however_many_suffer_from_it() -> None:
+    spoilt = changed(WELL, nodes=[changed(one, warnings=["the object store does not answer"]) for one in WELL.nodes])
+    assert found(spoilt).startswith("the object store does not answer, says archiver-1, leader-1, leader-2,")
 
 
 @pytest.mark.parametrize(("ahead_s", "words"), [(12.0, "12.0 s ahead of"), (-7200.0, "2 h behind")])
@@ -53,9 +58,7 @@ def test_versions_that_differ_are_found() -> None:
     )
 
 
-def test_a_partition_without_a_leader_is_found_also_the_catalogs() -> None:
-    spoilt = changed(WELL.tables[0].partitions[0], leader=None)
-    assert found(with_table(partitions=[spoilt])).startswith("partition 1 of table Notes has no leader")
+def test_a_catalog_without_a_leader_is_found() -> None:
     assert found(changed(WELL, catalog=partition(0, None))).startswith("nobody leads the catalog")
 
 

@@ -43,7 +43,7 @@ def test_what_is_needed_makes_it_unready_and_what_is_cared_for_only_warns() -> N
     health.needs("Kafka", _away)
     health.needs("the catalog", _well)
     assert verdict(health) == Verdict(
-        ready=False, reasons=["Kafka does not answer: no broker"], warnings=["partition 3 of Notes has no leader"]
+        ready=False, reasons=["Kafka does not answer"], warnings=["partition 3 of Notes has no leader"]
     )
 
 
