@@ -5,6 +5,7 @@ fail without another one until the back-off is over.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from functools import partial
 from itertools import count
@@ -15,6 +16,7 @@ import structlog
 from stator.adapters.deadlines import Deadlines
 from stator.adapters.peers_frames import FRAME_BYTES_MAX, FrameConnection
 from stator.adapters.peers_handlers import Handlers
+from stator.adapters.peers_names import Names
 from stator.codec.peer_messages import Answer, MalformedMessageError, PeerMessages, Verdict
 from stator.model.errors import DomainError, OutcomeUnknownError, StartupError
 from stator.ports.peers import Handler, PeerLostError, PeerUnreachableError
@@ -41,6 +43,7 @@ class SocketPeers:
         self.messages = messages
         self._addresses = dict(addresses)
         self._loop = asyncio.get_running_loop()
+        self.names = Names()
         self._handlers = Handlers()
         self._numbers = count()
         self._calls: dict[int, _Call] = {}
@@ -219,9 +222,7 @@ class _Line:
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                _, connection = await self._loop.create_connection(
-                    lambda: FrameConnection(self._peers.on_answer, self._on_lost), *self._address
-                )
+                connection = await self._connection_to(*self._address)
         except OSError:
             self._connecting = None
             self._retry_at = self._loop.time() + self._back_off_s
@@ -237,6 +238,19 @@ class _Line:
         waiting, self._waiting = self._waiting, {}
         for frame in waiting.values():
             connection.send(frame)
+
+    async def _connection_to(self, host: str, port: int) -> FrameConnection:
+        *others, last = await self._peers.names.addresses(host)
+        for address in others:
+            with contextlib.suppress(OSError):
+                return await self._connection_at(address, port)
+        return await self._connection_at(last, port)
+
+    async def _connection_at(self, address: str, port: int) -> FrameConnection:
+        _, connection = await self._loop.create_connection(
+            lambda: FrameConnection(self._peers.on_answer, self._on_lost), address, port
+        )
+        return connection
 
     def _on_lost(self, connection: FrameConnection) -> None:
         if connection is self._connection:
