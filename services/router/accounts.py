@@ -42,6 +42,7 @@ class Accounts:
         self._monotonic = monotonic
         self._accounts: dict[tuple[str, str], Account] = {}
         self._units: dict[tuple[str, str], tuple[Counter, Counter]] = {}
+        self._shown: dict[tuple[str, str], tuple[Counter, Counter]] = {}
         catalog.watchers.append(self._changed)
         meters.gauge(PROVISIONED_READ, lambda: self._provisioned(lambda throughput: throughput.read))
         meters.gauge(PROVISIONED_WRITE, lambda: self._provisioned(lambda throughput: throughput.write))
@@ -69,11 +70,15 @@ class Accounts:
         else:
             account.count(self._monotonic() - began_at, answer.result())
 
-    def charge(self, usage: Usage) -> None:
-        """Add what a request used of a table or an index."""
+    def charge(self, operation: str, usage: Usage) -> None:
+        """Add what a request used of a table or an index: a batch names several."""
         units = self._units.get((usage.table, usage.index)) or self._open_units(usage.table, usage.index)
         units[0].value += usage.read_units
         units[1].value += usage.write_units
+        if usage.items or usage.records:
+            shown = self._shown.get((operation, usage.table)) or self._open_shown(operation, usage.table)
+            shown[0].value += usage.items
+            shown[1].value += usage.records
 
     def _open(self, operation: str, name: str) -> "Account":
         known = name if self._catalog.table(name) is not None else _NO_TABLE
@@ -86,10 +91,16 @@ class Accounts:
         self._units[table, index] = units
         return units
 
+    def _open_shown(self, operation: str, table: str) -> tuple[Counter, Counter]:
+        shown = self._meters.counter(RETURNED_ITEMS, table, operation), self._meters.counter(RETURNED_RECORDS, table)
+        self._shown[operation, table] = shown
+        return shown
+
     def _changed(self, before: Table | None, after: Table | None) -> None:
         if before is not None and after is None:
             self._accounts = {key: account for key, account in self._accounts.items() if key[1] != before.name}
             self._units = {key: units for key, units in self._units.items() if key[0] != before.name}
+            self._shown = {key: shown for key, shown in self._shown.items() if key[1] != before.name}
             self._meters.forget("table", before.name)
 
     def _provisioned(self, units: Callable[[Throughput], int]) -> list[Reading]:
@@ -107,16 +118,14 @@ class Accounts:
 class Account:
     """One operation on one table."""
 
-    def __init__(self, meters: Meters, operation: str, table: str, charge: Callable[[Usage], None]) -> None:
+    def __init__(self, meters: Meters, operation: str, table: str, charge: Callable[[str, Usage], None]) -> None:
         self.system_errors = meters.counter(SYSTEM_ERRORS, table, operation)
         self._duration = meters.distribution(REQUEST_DURATION, table, operation)
-        self._items = meters.counter(RETURNED_ITEMS, table, operation)
         self._bytes = meters.counter(RETURNED_BYTES, table, operation)
-        self._records = meters.counter(RETURNED_RECORDS, table)
         self._conditions_failed = meters.counter(CONDITIONS_FAILED, table)
         self._throttled = meters.counter(THROTTLED, table, operation)
         self._user_errors = meters.counter(USER_ERRORS, operation)
-        self._charge = charge
+        self._charge = partial(charge, operation)
 
     def count(self, duration_s: float, response: Response) -> None:
         """One answer has left. `duration_s` is what the client waited for us."""
@@ -127,8 +136,6 @@ class Account:
         body = response.body
         self._bytes.value += len(body) if isinstance(body, bytes) else sum(map(len, body))
         for usage in response.usage:
-            self._items.value += usage.items
-            self._records.value += usage.records
             self._charge(usage)
 
     def _count_error(self, response: Response) -> None:

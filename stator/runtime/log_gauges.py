@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.tables import Table
 from stator.ports.clock import Clock
 from stator.ports.log import Log
 from stator.rules.reports import Place
@@ -31,6 +32,7 @@ class LogGauges:
         self._ends: dict[LogId, Offset] = {}
         self._names: dict[int, tuple[str, str]] = {}
         vitals.refreshers.append(self._refresh)
+        catalog.watchers.append(self._changed)
         gauges: list[tuple[Metric, Callable[[], Iterable[Reading]]]] = [
             (POSITION, lambda: self._each(lambda place: place.next_offset)),
             (LAG_OFFSETS, lambda: self._behind(lambda place, end: end - place.next_offset)),
@@ -40,6 +42,12 @@ class LogGauges:
         ]
         for metric, read in gauges:
             vitals.meters.gauge(metric, read)
+
+    def _changed(self, before: Table | None, after: Table | None) -> None:
+        if (
+            before is not None and after is None
+        ):  # nothing of a deleted table is shown, whoever of this process counted it
+            self._vitals.meters.forget("table", before.name)
 
     async def _refresh(self) -> None:
         self._places = self._vitals.standing()

@@ -8,9 +8,9 @@ import msgspec
 from stator.codec.shard_iterators import ShardIterator, decode_iterator, encode_iterator
 from stator.model.changes import Shard
 from stator.model.errors import ExpiredIteratorError, ValidationError
-from stator.rules.stream_descriptions import record_body
+from stator.rules.stream_descriptions import record_body, table_of_stream
 
-from ..http_messages import Response
+from ..http_messages import Response, Usage
 from ..routing import Router
 from ..stream_shards import named_shard, page_behind
 
@@ -39,4 +39,5 @@ async def _records(iterator: ShardIterator, shard: Shard, limit: int, router: Ro
     if page.following is not None:
         following = ShardIterator(iterator.stream_arn, iterator.shard_id, page.following, router.now_us())
         answer["NextShardIterator"] = encode_iterator(following)
-    return Response(200, msgspec.json.encode(answer))
+    usage = Usage(table_of_stream(iterator.stream_arn), records=len(page.records))
+    return Response(200, msgspec.json.encode(answer), usage=(usage,))

@@ -16,6 +16,7 @@ from stator.runtime.metric_names import (
     READ_UNITS,
     REQUEST_DURATION,
     RETURNED_ITEMS,
+    RETURNED_RECORDS,
     SYSTEM_ERRORS,
     THROTTLED,
     USER_ERRORS,
@@ -82,6 +83,20 @@ def test_an_answer_is_timed_and_charged_to_table_and_index() -> None:
     assert world.meters.counter(READ_UNITS, "Notes", "").value == 0.5
     assert world.meters.counter(WRITE_UNITS, "Notes", "ByDate").value == 2.0
     assert world.meters.counter(RETURNED_ITEMS, "Notes", "Query").value == 3
+
+
+def test_a_batch_is_charged_to_each_table_it_names() -> None:
+    world = World()
+    usage = (Usage("Notes", read_units=2.0, items=3), Usage("Other", read_units=1.0, items=1))
+    world.accounts.settle("BatchGetItem", {}, 0.0, Response(200, usage=usage))
+    assert world.meters.counter(RETURNED_ITEMS, "Notes", "BatchGetItem").value == 3
+    assert world.meters.counter(READ_UNITS, "Other", "").value == 1.0
+
+
+def test_change_records_are_counted_by_table() -> None:
+    world = World()
+    world.accounts.settle("GetRecords", {}, 0.0, Response(200, usage=(Usage("Notes", records=5),)))
+    assert world.meters.counter(RETURNED_RECORDS, "Notes").value == 5
 
 
 def test_an_answer_that_comes_later_is_timed_to_its_end() -> None:

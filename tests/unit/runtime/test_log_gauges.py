@@ -1,7 +1,7 @@
 """Gauges of a process's logs: named after tables that exist, and silent about what is not known."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from stator.adapters.clock_manual import ManualClock
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
@@ -11,7 +11,7 @@ from stator.model.tables import Index, KeyAttribute, KeySchema, Partition, Proje
 from stator.rules.reports import Place
 from stator.runtime.log_ends import ends_of
 from stator.runtime.log_gauges import LogGauges
-from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION
+from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION, TTL_DELETED
 from stator.runtime.vitals import Vitals
 from tests.vitals import vitals_of
 
@@ -37,6 +37,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.tables = {"Notes": _Held()}
+        self.watchers: list[Callable[[Table | None, Table | None], None]] = []
 
 
 def shown(*places: Place, ends: dict[int, int]) -> dict[str, dict[tuple[str, ...], float]]:
@@ -82,6 +83,16 @@ def test_a_view_of_a_deleted_table_makes_no_series() -> None:
 def test_damage_is_a_one() -> None:
     gauges = shown(Place(log_id=1, duty="views", next_offset=7, problem="does not check"), ends={1: 7})
     assert gauges[DAMAGED.name] == {("views", "Notes", "1"): 1.0}
+
+
+def test_what_was_counted_of_a_deleted_table_is_forgotten() -> None:
+    vitals, catalog = vitals_of("leader-1", "leader"), Tables()
+    LogGauges(vitals, catalog, MemoryLog(MemoryLogStore()), ManualClock())  # type: ignore[arg-type]
+    vitals.meters.counter(TTL_DELETED, "Notes").add()
+    vitals.meters.counter(TTL_DELETED, "Other").add()
+    for watch in catalog.watchers:
+        watch(NOTES, None)
+    assert [list(children) for _, children in vitals.meters.counters()] == [[("Other",)]]
 
 
 def test_damage_and_a_full_disk_are_warnings_and_no_reason() -> None:
