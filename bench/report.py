@@ -6,29 +6,22 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 
 from bench.appends import Appends
-from bench.client import Measured
+from bench.matrix import Row, Spread
 from bench.workload import KEYS
 
+CHART = "benchmarks.svg"
 METHOD = """\
-`make bench` measured both servers in one run, in turns (medians of {rounds} rounds of {seconds:g} s each), with one
-client that sends prepared requests over 1, 16 and 64 connections, one at a time on each, and does not decode the answers.
-Items are orders of about 0.7 KB under {keys:,} keys; gets are strong reads. CPU is the server process's own, user and
-system, all threads; client and server share the machine. Stator has synced every write to disk before it answers.
-DynamoDB Local runs with `-dbPath` (SQLite on disk) and the JVM's defaults.
+`make bench` measured both servers in one run, in turns: {rounds} rounds of {seconds:g} s for each operation and number of
+connections. One client sends prepared requests over 1, 16 and 64 connections, one at a time on each, and does not decode the
+answers. Items are orders of about 0.7 KB under {keys:,} keys; gets and queries are strong reads, a query answers ten orders, an
+update changes two attributes, a batch puts 25 orders. CPU is the server process's own, user and system, all threads; client and
+server share the machine. Stator has synced every write to disk before it answers. DynamoDB Local runs with `-dbPath` (SQLite on
+disk) and the JVM's defaults. Figures are medians of the rounds, with the least and the most of them in brackets.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One operation at one number of connections."""
-
-    operation: str
-    connections: int
-    stator: Measured
-    peer: Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +40,12 @@ def markdown(
     parts = [
         f"# Benchmarks\n\n{datetime.now(UTC):%Y-%m-%d}, commit `{_commit()}`, {_machine()}.\n",
         METHOD.format(rounds=rounds, seconds=seconds, keys=KEYS),
+        f"![Requests a second of Stator and DynamoDB Local, by operation and connections]({CHART})\n",
+        "## Requests a second\n",
+        _table(["", "connections", "Stator", "DynamoDB Local", "times as many"], [_rates(row) for row in rows]),
+        "## Latency, and CPU of a request\n",
         _table(
-            ["", "connections", "server", "requests/s", "p50 ms", "p99 ms", "CPU µs/request"],
-            [line for row in rows for line in _lines(row)],
-        ),
-        "Stator against DynamoDB Local, more than 1 is better for Stator:\n",
-        _table(
-            ["", "connections", "requests/s", "CPU per request"],
-            [
-                [
-                    row.operation,
-                    str(row.connections),
-                    f"{row.stator.requests_per_s / row.peer.requests_per_s:.1f} times",
-                    f"{row.peer.cpu_us_per_request / row.stator.cpu_us_per_request:.1f} times",
-                ]
-                for row in rows
-            ],
+            ["", "connections", "server", "p50 ms", "p99 ms", "CPU µs"], [line for row in rows for line in _costs(row)]
         ),
         "## Idle\n",
         _table(
@@ -82,19 +65,32 @@ def markdown(
     return "\n".join(parts)
 
 
-def _lines(row: Row) -> list[list[str]]:
+def _rates(row: Row) -> list[str]:
+    rate = attrgetter("requests_per_s")
+    return [
+        row.operation,
+        str(row.connections),
+        _spread(row.stator(rate), ",.0f"),
+        _spread(row.peer(rate), ",.0f"),
+        _spread(row.ratio, ".1f"),
+    ]
+
+
+def _costs(row: Row) -> list[list[str]]:
+    figures = (("p50_ms", ".2f"), ("p99_ms", ".2f"), ("cpu_us_per_request", ",.0f"))
     return [
         [
             row.operation,
             str(row.connections),
             name,
-            f"{measured.requests_per_s:,.0f}",
-            f"{measured.p50_ms:.2f}",
-            f"{measured.p99_ms:.2f}",
-            f"{measured.cpu_us_per_request:.0f}",
+            *(format(spread(attrgetter(figure)).median, shape) for figure, shape in figures),
         ]
-        for name, measured in (("Stator", row.stator), ("DynamoDB Local", row.peer))
+        for name, spread in (("Stator", row.stator), ("DynamoDB Local", row.peer))
     ]
+
+
+def _spread(spread: Spread, shape: str) -> str:
+    return f"{spread.median:{shape}} ({spread.least:{shape}} to {spread.most:{shape}})"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 
 TABLE = "bench"
 KEYS = 2_000
+ORDERS = 10
+"""Of each customer."""
+BATCH = 25
 PREPARED = 2_000
 """Requests made beforehand and sent round and round: making them costs more than sending them."""
 
@@ -51,8 +54,49 @@ def gets() -> Iterator[bytes]:
     )
 
 
+def queries() -> Iterator[bytes]:
+    """The ten orders of a customer, strongly: some 7 KB."""
+    dice = random.Random(4)
+    return cycle([request("Query", _orders_of(dice.randrange(KEYS // ORDERS))) for _ in range(PREPARED)])
+
+
+def updates() -> Iterator[bytes]:
+    """Two attributes of an order, one of them counted up."""
+    dice = random.Random(5)
+    change = {
+        "UpdateExpression": "SET #status = :status, version = version + :one",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":status": {"S": "paid"}, ":one": {"N": "1"}},
+    }
+    return cycle([request("UpdateItem", {"Key": key(dice.randrange(KEYS)), **change}) for _ in range(PREPARED)])
+
+
+def mixed() -> Iterator[bytes]:
+    """A put and a strong get in turns, of different orders."""
+    return (one for pair in zip(puts(), gets(), strict=True) for one in pair)
+
+
+def batch_writes() -> Iterator[bytes]:
+    """25 puts of different orders, some 18 KB."""
+    dice = random.Random(6)
+    return cycle([_batch(dice) for _ in range(PREPARED // BATCH)])
+
+
+def _orders_of(customer: int) -> dict[str, Any]:
+    return {
+        "KeyConditionExpression": "pk = :customer",
+        "ExpressionAttributeValues": {":customer": key(customer * ORDERS)["pk"]},
+        "ConsistentRead": True,
+    }
+
+
+def _batch(dice: random.Random) -> bytes:
+    items = [item(dice, number) for number in dice.sample(range(KEYS), BATCH)]
+    return encoded("BatchWriteItem", {"RequestItems": {TABLE: [{"PutRequest": {"Item": one}} for one in items]}})
+
+
 def key(number: int) -> dict[str, Any]:
-    return {"pk": {"S": f"CUSTOMER#{number // 10:06d}"}, "sk": {"S": f"ORDER#2026-11-21T08:00:00Z#{number:07d}"}}
+    return {"pk": {"S": f"CUSTOMER#{number // ORDERS:06d}"}, "sk": {"S": f"ORDER#2026-11-21T08:00:00Z#{number:07d}"}}
 
 
 def item(dice: random.Random, number: int) -> dict[str, Any]:
@@ -89,7 +133,11 @@ def line(dice: random.Random) -> dict[str, Any]:
 
 
 def request(operation: str, parameters: dict[str, Any]) -> bytes:
-    body = json.dumps({"TableName": TABLE, **parameters}).encode()
+    return encoded(operation, {"TableName": TABLE, **parameters})
+
+
+def encoded(operation: str, members: dict[str, Any]) -> bytes:
+    body = json.dumps(members).encode()
     head = (
         "POST / HTTP/1.1\r\n"
         "Host: localhost\r\n"

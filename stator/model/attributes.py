@@ -98,12 +98,18 @@ def rank(value: AttributeValue) -> str | bytes | int | Decimal:
 
 def item_size(item: Mapping[str, AttributeValue]) -> int:
     """Bytes of an item as DynamoDB counts them, for the 400 KB limit and for capacity: names and values."""
-    return sum(_utf8_size(name) + size_of(value) for name, value in item.items())
+    size = 0
+    for name, value in item.items():
+        size += len(name) if name.isascii() else _utf8_size(name)
+        size += size_of(value)
+    return size
 
 
 def size_of(value: AttributeValue) -> int:
-    """Bytes of one normalised value."""
-    kind, content = next(iter(value.items()))
+    """Bytes of one normalised value. Every item of a query is measured: this is most of what that costs."""
+    ((kind, content),) = value.items()
+    if kind == "S" and content.isascii():
+        return len(content)
     return _SIZES[kind](content)
 
 

@@ -85,6 +85,8 @@ def size_bytes(text: str) -> int:
 
     Leading and trailing zeros are free: `100` costs as much as `1`, `0` is one byte.
     """
+    if text.isdigit():
+        return (len(text.rstrip("0")) + 1) // 2 + 1
     whole, _, fraction = text.removeprefix("-").partition(".")
     whole = whole.lstrip("0") if fraction else whole.strip("0")
     if not whole:

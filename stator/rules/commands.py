@@ -153,7 +153,7 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     """One page: keys in [low, high) of one log's view, in order or reversed; with `local`, the keys are the local index's.
 
     `limit` counts items examined (0: no limit), `bytes_max` their bytes: the item that reaches it is the page's last. The
-    filter is applied after counting.
+    filter is applied after counting. `measured`: the page's `bytes_read` is told to the client, or counted on.
     """
 
     log_id: int
@@ -166,13 +166,14 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     count_only: bool = False
     bytes_max: int = PAGE_BYTES_MAX
     local: LocalRead | None = None
+    measured: bool = False
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
     """Images of the items that passed, and where to go on: `last` is the image of the last item examined when more may follow.
 
-    `bytes_read` is the summed size of all items examined; `fetched_units` what fetching them from behind a local index cost in
-    strongly consistent read units.
+    `bytes_read` is the summed size of all items examined, of a query that is not `measured` an estimate from above;
+    `fetched_units` what fetching them from behind a local index cost in strongly consistent read units.
     """
 
     images: list[bytes]

@@ -73,5 +73,6 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         projection=projection,
         count_only=count_only,
         local=local_read(request, table, index, parameters.attributes("ProjectionExpression")),
+        measured=request.get("ReturnConsumedCapacity") is not None,
     )
     return router.query(page, render, strong=strong)

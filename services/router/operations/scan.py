@@ -41,6 +41,7 @@ def scan(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     if index is not None:
         shown, filtered = parameters.attributes("ProjectionExpression"), parameters.attributes("FilterExpression")
         check_carried(index, table.key, shown, filtered)
+    parts = list(stretches(index.partitions if isinstance(index, Index) else table.partitions, segment, row))
     asked = Query(
         log_id=0,
         low=b"",
@@ -51,8 +52,8 @@ def scan(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
         projection=projection,
         count_only=count_only,
         local=local_read(request, table, index, parameters.attributes("ProjectionExpression")),
+        measured=request.get("ReturnConsumedCapacity") is not None or len(parts) > 1,
     )
-    parts = stretches(index.partitions if isinstance(index, Index) else table.partitions, segment, row)
 
     async def answer() -> Response:
         page = await _page(router, asked, parts, strong=strong)
