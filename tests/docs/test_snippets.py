@@ -8,6 +8,7 @@ import pytest
 from stator.testing import StatorServer
 from tests.docs.snippets import ROOT, Reader, reader, snippets_of
 from tests.native_cluster import BreakableCluster
+from tests.standalone_server import free_port
 from tools.brokers import bootstrap_servers
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
@@ -16,6 +17,7 @@ ON_A_CLUSTER = [ROOT / "docs" / "quickstart-kafka.md"]
 NOT_RUN = {
     "README.md": 2,
     "docs/change-topics.md": 1,
+    "docs/command-line.md": 1,
     "docs/compose.md": 3,
     "docs/quickstart-kafka.md": 1,
     "docs/quickstart-restore.md": 1,
@@ -35,12 +37,13 @@ def follow_page(page: Path, somebody: Reader) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in WITH_CODE if page not in ON_A_CLUSTER], ids=shown)
-def test_a_page_works_on_a_standalone_server(
-    page: Path, stator: StatorServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", stator.endpoint_url)
-    with reader(tmp_path, {"localhost:8000": f"localhost:{stator.port}"}) as somebody:
-        follow_page(page, somebody)
+def test_a_page_works_on_a_standalone_server(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin_port = free_port()
+    monkeypatch.setenv("STATOR_ADMIN", f"http://localhost:{admin_port}")
+    with StatorServer(None, "--admin-port", str(admin_port)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.endpoint_url)
+        with reader(tmp_path, {"localhost:8000": f"localhost:{server.port}"}) as somebody:
+            follow_page(page, somebody)
 
 
 @pytest.mark.cluster
