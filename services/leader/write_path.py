@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stator.codec.catalog_entries import revision_of
+from stator.codec.catalog_entries import layout_of, revision_of
 from stator.codec.log_records import BASE, DEFINE, encode_define, fingerprint
 from stator.model.errors import DamagedDataError, DomainError
 from stator.model.positions import Offset, Seq, TimestampUs
@@ -69,6 +69,8 @@ class WritePath:
         self._exclusive = exclusive
         self._revision = revision_of(replica.position.definition)
         """Of the definition in force behind everything that was sent."""
+        self._expiry = layout_of(replica.position.definition).expiry_attribute
+        """What items expire by, under that definition; "" if they do not."""
         self._defined_by = Seq(0)
         """The last record of this epoch that defined the table."""
 
@@ -116,13 +118,15 @@ class WritePath:
     def _decide(self, command: Command) -> tuple[Effect | None, Seq | None, Outcome | DomainError]:
         """What the command changes, the record not yet in the view on which that rests, and the answer."""
         seq, stored = self._unmaterialized.newest(command.key)
+        if isinstance(command, Expire) and command.attribute != self._expiry:
+            return None, seq, Outcome()  # by a view that has not seen the latest definition yet
         old, version_us = (None, 0) if stored is None else (stored.image, stored.timestamp_us)
         new, changed, answer = decide(command, old, version_us)
         if not changed:
             return None, seq, answer
         assert isinstance(answer, Outcome)
         timestamp_us = self._timestamp()
-        outcome = Outcome(answer.attributes, answer.bytes_written, timestamp_us)
+        outcome = Outcome(answer.attributes, answer.bytes_written, timestamp_us, answer.index_units)
         origin = TTL_ORIGIN if isinstance(command, Expire) else ""
         return Effect(command.key, old, new, timestamp_us, origin=origin), seq, outcome
 
@@ -179,6 +183,7 @@ class WritePath:
             payload = encode_define(wanted.definition)
             self._defined_by = self._group.special(Kind.DEFINE, fingerprint(DEFINE), payload, waiting)
             self._revision = revision
+            self._expiry = layout_of(wanted.definition).expiry_attribute
         elif self._defined_by > self._group.confirmed_seq:
             self._group.follow(self._defined_by, waiting)
         else:

@@ -70,7 +70,8 @@ def page_answer(
     last = None if page.last is None else encode_image(_place(decode_image(page.last), table.key, index))
     units = read_units(page.bytes_read, strong=strong)
     fetched = float(page.fetched_units) if strong else page.fetched_units / 2
-    capacity = consumed(request.get("ReturnConsumedCapacity"), table.name, index, units, fetched)
+    mode = request.get("ReturnConsumedCapacity")
+    capacity = consumed(mode, table, units) if index is None else consumed(mode, table, fetched, {index.name: units})
     # A local index uses its table's capacity, and has no meters of its own.
     name = index.name if isinstance(index, Index) else ""
     return spliced(

@@ -1,10 +1,11 @@
 """Response bodies put together from JSON that already exists: item images go out as they were stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
-from stator.model.tables import LocalIndex, SecondaryIndex
+from stator.model.tables import SecondaryIndex, Table
 from stator.rules.capacity import read_units, write_units
 from stator.rules.commands import Outcome
 
@@ -21,13 +22,12 @@ def json_object(members: Iterable[tuple[str, bytes]]) -> bytes:
     return b"{" + b",".join(b'"%b":%b' % (name.encode(), json) for name, json in members) + b"}"
 
 
-def written(table: str, capacity: str | None, outcome: Outcome) -> Response:
+def written(table: Table, capacity: str | None, outcome: Outcome) -> Response:
     """The answer to a write: what ReturnValues and ReturnConsumedCapacity (`capacity`) asked for."""
     units = write_units(outcome.bytes_written)
-    usage = Usage(table, write_units=units)
-    return spliced(
-        ("Attributes", outcome.attributes), ("ConsumedCapacity", consumed(capacity, table, None, units)), usage=(usage,)
-    )
+    told = consumed(capacity, table, units, outcome.index_units)
+    usage = Usage(table.name, write_units=units)
+    return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", told), usage=(usage,))
 
 
 def array(images: list[bytes]) -> bytes:
@@ -35,24 +35,29 @@ def array(images: list[bytes]) -> bytes:
     return b"[" + b",".join(images) + b"]"
 
 
-def consumed_read(mode: str | None, table: str, bytes_read: int, *, strong: bool) -> bytes | None:
+def consumed_read(mode: str | None, table: Table, bytes_read: int, *, strong: bool) -> bytes | None:
     """ConsumedCapacity of a read of the table itself, or None when the request did not ask for it."""
-    return consumed(mode, table, None, read_units(bytes_read, strong=strong))
+    return consumed(mode, table, read_units(bytes_read, strong=strong))
 
 
 def consumed(
-    mode: str | None, table: str, index: SecondaryIndex | None, units: float, fetched: float = 0.0
+    mode: str | None, table: Table, units: float, index_units: Mapping[str, float] = MappingProxyType({})
 ) -> bytes | None:
     """ConsumedCapacity of one request to one table, or None when the client did not ask for it.
 
-    `units` of the index (None: of the table itself), and `fetched` for what lies behind a local index.
+    `units` of the table itself, and `index_units` of those of its indexes that took part, by their names.
     """
     if mode not in {"TOTAL", "INDEXES"}:
         return None
-    body: dict[str, object] = {"TableName": table, "CapacityUnits": units + fetched}
+    body: dict[str, object] = {"TableName": table.name, "CapacityUnits": units + sum(index_units.values())}
     if mode == "INDEXES":
-        body["Table"] = {"CapacityUnits": units if index is None else fetched}
-        if index is not None:
-            kind = "LocalSecondaryIndexes" if isinstance(index, LocalIndex) else "GlobalSecondaryIndexes"
-            body[kind] = {index.name: {"CapacityUnits": units}}
+        body["Table"] = {"CapacityUnits": units}
+        kinds: dict[str, Sequence[SecondaryIndex]] = {
+            "GlobalSecondaryIndexes": table.indexes,
+            "LocalSecondaryIndexes": table.local_indexes,
+        }
+        for kind, indexes in kinds.items():
+            told = {one.name: {"CapacityUnits": index_units[one.name]} for one in indexes if one.name in index_units}
+            if told:
+                body[kind] = told
     return msgspec.json.encode(body)

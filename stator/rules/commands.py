@@ -24,8 +24,18 @@ class Expression(msgspec.Struct, frozen=True, array_like=True):
     values: dict[str, dict[str, Any]]
 
 
+class MeasuredIndex(msgspec.Struct, frozen=True, array_like=True):
+    """An index of which a client wants to know what a write cost it: its key, and the attributes it carries (None: all)."""
+
+    name: str
+    key: tuple[str, ...]
+    carried: frozenset[str] | None
+
+
 class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
-    """Replace the item under `key` by `image`. `measured`: the outcome's `bytes_written` is told to the client."""
+    """Replace the item under `key` by `image`. `measured`: the outcome's `bytes_written` is told to the client, and what the
+    write cost the `indexes`.
+    """
 
     key: bytes
     image: bytes
@@ -33,6 +43,7 @@ class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
     measured: bool = False
+    indexes: list[MeasuredIndex] = []
 
 
 class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
@@ -48,16 +59,18 @@ class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
     index_keys: dict[str, tuple[str, int]] = {}
+    indexes: list[MeasuredIndex] = []
 
 
 class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
-    """Remove the item under `key`, if there is one. `measured`: as for PutItem."""
+    """Remove the item under `key`, if there is one. `measured`, `indexes`: as for PutItem."""
 
     key: bytes
     condition: Expression | None = None
     return_values: ReturnValues = "NONE"
     return_on_failure: bool = False
     measured: bool = False
+    indexes: list[MeasuredIndex] = []
 
 
 class Replace(msgspec.Struct, frozen=True, tag="replace", array_like=True):
@@ -84,12 +97,14 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
 
     `attributes` is the JSON object for ReturnValues, ready to splice. `bytes_written` is the larger of the item's sizes before
     and after, in bytes, from which capacity is counted; of a put or delete that is not `measured` an estimate, from above.
-    `timestamp_us` is the item's version now (0: nothing was logged).
+    `timestamp_us` is the item's version now (0: nothing was logged). `index_units`: write units of the command's `indexes`, by
+    name, where there are any.
     """
 
     attributes: bytes | None = None
     bytes_written: int = 0
     timestamp_us: int = 0
+    index_units: dict[str, float] = {}
 
 
 class Write(msgspec.Struct, frozen=True, array_like=True):

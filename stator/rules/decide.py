@@ -15,6 +15,7 @@ from stator.model.item import Item, decode_image, encode_image
 from stator.rules.capacity import WRITE_UNIT_BYTES
 from stator.rules.commands import Command, DeleteItem, Expire, Expression, Outcome, PutItem, Replace, UpdateItem
 from stator.rules.expiry import due
+from stator.rules.index_capacity import index_units
 from stator.rules.key_checks import index_key_fault
 
 ITEM_BYTES_MAX = 400 * 1024
@@ -51,7 +52,11 @@ def _put(command: PutItem, old: bytes | None) -> Decision:
     if refusal is not None:
         return Decision(old, changed=False, answer=refusal)
     attributes = old if command.return_values == "ALL_OLD" else None
-    outcome = Outcome(attributes=attributes, bytes_written=max(_size(command.image, command), _size(old, command)))
+    outcome = Outcome(
+        attributes=attributes,
+        bytes_written=max(_size(command.image, command), _size(old, command)),
+        index_units=_index_units(command, old, command.image),
+    )
     return Decision(command.image, changed=command.image != old, answer=outcome)
 
 
@@ -60,7 +65,9 @@ def _delete(command: DeleteItem, old: bytes | None) -> Decision:
     if refusal is not None:
         return Decision(old, changed=False, answer=refusal)
     attributes = old if command.return_values == "ALL_OLD" else None
-    outcome = Outcome(attributes=attributes, bytes_written=_size(old, command))
+    outcome = Outcome(
+        attributes=attributes, bytes_written=_size(old, command), index_units=_index_units(command, old, None)
+    )
     return Decision(None, changed=old is not None, answer=outcome)
 
 
@@ -95,7 +102,11 @@ def _update(command: UpdateItem, old: bytes | None) -> Decision:
             shown = _shown(select_paths(after, touched))
         case _:
             shown = None
-    outcome = Outcome(attributes=shown, bytes_written=max(item_size(after), item_size(before)))
+    outcome = Outcome(
+        attributes=shown,
+        bytes_written=max(item_size(after), item_size(before)),
+        index_units=index_units(command.indexes, None if old is None else before, after),
+    )
     return Decision(new, changed=new != old, answer=outcome)
 
 
@@ -142,6 +153,13 @@ def _size(image: bytes | None, command: PutItem | DeleteItem) -> int:
     # An image is longer than the item it stands for, so up to one unit of capacity both cost the same.
     exact = command.measured and len(image) > WRITE_UNIT_BYTES
     return item_size(decode_image(image)) if exact else len(image)
+
+
+def _index_units(command: PutItem | DeleteItem, old: bytes | None, new: bytes | None) -> dict[str, float]:
+    if not command.indexes or old == new:
+        return {}
+    before, after = (None if image is None else decode_image(image) for image in (old, new))
+    return index_units(command.indexes, before, after)
 
 
 def _shown(item: Item) -> bytes | None:

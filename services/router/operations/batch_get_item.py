@@ -107,7 +107,7 @@ async def _answer(parts: list[_Part], router: Router, capacity: str | None) -> R
         part.found.update(zip(places, got.images, strict=False))
     _cut(parts)
     units = {part.named: part.units() for part in parts}
-    told = [consumed(capacity, part.table.name, None, units[part.named]) for part in parts]
+    told = [consumed(capacity, part.table, units[part.named]) for part in parts]
     return spliced(
         ("Responses", json_object((part.named, part.shown()) for part in parts)),
         (

@@ -11,8 +11,9 @@ from stator.model.errors import ValidationError
 from stator.model.item import Item, encode_image
 from stator.model.tables import Table
 from stator.rules.capacity import write_units
-from stator.rules.commands import DeleteItem, Outcome, PutItem
+from stator.rules.commands import DeleteItem, MeasuredIndex, Outcome, PutItem
 from stator.rules.decide import ITEM_BYTES_MAX
+from stator.rules.index_capacity import measured_indexes
 from stator.rules.key_checks import check_key, check_new_item, check_own_key
 
 from ..batches import answered, check_distinct, shares
@@ -42,6 +43,14 @@ class _Part:
         """Write units of what was done."""
         return sum(write_units(outcome.bytes_written) for outcome in self.outcomes.values())
 
+    def index_units(self) -> dict[str, float]:
+        """Write units that it cost the table's indexes."""
+        units: dict[str, float] = {}
+        for outcome in self.outcomes.values():
+            for name, spent in outcome.index_units.items():
+                units[name] = units.get(name, 0.0) + spent
+        return units
+
 
 def batch_write_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     """Check every item before any is written: a batch with a bad one writes none. Then tell each partition once."""
@@ -52,7 +61,8 @@ def batch_write_item(request: dict[str, Any], router: Router) -> "asyncio.Future
     parts = []
     for named, items in changes.items():
         table = router.table(table_name(named))
-        commands = [_command(table, item, image, measured=capacity is not None) for item, image in items]
+        indexes = None if capacity is None else measured_indexes(table)
+        commands = [_command(table, item, image, indexes) for item, image in items]
         parts.append(_Part(named, request["RequestItems"][named], table, commands))
     check_distinct([(part.table.table_id, command.key) for part in parts for command in part.commands])
     return router.later(_answer(parts, router, capacity))
@@ -74,13 +84,17 @@ def _checked(given: dict[str, Any]) -> tuple[Item, bytes | None]:
     return item, image
 
 
-def _command(table: Table, item: Item, image: bytes | None, *, measured: bool) -> PutItem | DeleteItem:
+def _command(
+    table: Table, item: Item, image: bytes | None, indexes: list[MeasuredIndex] | None
+) -> PutItem | DeleteItem:
+    """`indexes`: of which the client wants to know what they cost; None when it wants to know of no cost."""
+    measured = indexes is not None
     if image is None:
         check_key(table.key, item)
-        return DeleteItem(table.key.item_key(item), measured=measured)
+        return DeleteItem(table.key.item_key(item), measured=measured, indexes=indexes or [])
     check_own_key(table.key, item)
     check_new_item(table, item)
-    return PutItem(table.key.item_key(item), image, measured=measured)
+    return PutItem(table.key.item_key(item), image, measured=measured, indexes=indexes or [])
 
 
 async def _answer(parts: list[_Part], router: Router, capacity: str | None) -> Response:
@@ -92,7 +106,7 @@ async def _answer(parts: list[_Part], router: Router, capacity: str | None) -> R
     for (part, places), done in await answered(asked):
         part.outcomes.update(zip(places, done.outcomes, strict=False))
     units = {part.named: part.units() for part in parts}
-    told = [consumed(capacity, part.table.name, None, units[part.named]) for part in parts]
+    told = [consumed(capacity, part.table, units[part.named], part.index_units()) for part in parts]
     undone = [part for part in parts if len(part.outcomes) < len(part.commands)]
     return spliced(
         ("UnprocessedItems", json_object((part.named, part.undone()) for part in undone)),

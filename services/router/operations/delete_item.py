@@ -7,6 +7,7 @@ from typing import Any
 from stator.model.attributes import normalise_item
 from stator.model.errors import ValidationError
 from stator.rules.commands import DeleteItem
+from stator.rules.index_capacity import measured_indexes
 from stator.rules.key_checks import check_key, check_scalar_keys
 
 from ..expression_parameters import ExpressionParameters
@@ -33,5 +34,6 @@ def delete_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         return_values=return_values,
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         measured=capacity is not None,
+        indexes=measured_indexes(table) if capacity is not None else [],
     )
-    return router.write(table, command, partial(written, table.name, capacity))
+    return router.write(table, command, partial(written, table, capacity))

@@ -34,7 +34,7 @@ def get_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
         size = len(image or b"")  # never below the item's size: what is not told to the client need not be counted out
         if capacity is not None:
             size = 0 if image is None else item_size(decode_image(image))
-            consumed = consumed_read(capacity, table.name, size, strong=strong)
+            consumed = consumed_read(capacity, table, size, strong=strong)
         usage = Usage(table.name, read_units=read_units(size, strong=strong))
         if image is not None and projection is not None:
             image = encode_image(project(parse_projection(projection.text), decode_image(image), projection.names))

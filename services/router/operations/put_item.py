@@ -9,6 +9,7 @@ from stator.model.errors import ValidationError
 from stator.model.item import encode_image
 from stator.rules.commands import PutItem
 from stator.rules.decide import ITEM_BYTES_MAX
+from stator.rules.index_capacity import measured_indexes
 from stator.rules.key_checks import check_new_item, check_scalar_keys
 
 from ..expression_parameters import ExpressionParameters
@@ -40,5 +41,6 @@ def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
         return_values=return_values,
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         measured=capacity is not None,
+        indexes=measured_indexes(table) if capacity is not None else [],
     )
-    return router.write(table, command, partial(written, table.name, capacity))
+    return router.write(table, command, partial(written, table, capacity))

@@ -7,6 +7,7 @@ from typing import Any
 from stator.expressions.update_checks import check_keys_unchanged
 from stator.model.attributes import normalise_item
 from stator.rules.commands import UpdateItem
+from stator.rules.index_capacity import measured_indexes
 from stator.rules.key_checks import check_index_updates, check_key, check_scalar_keys, index_key_limits
 
 from ..expression_parameters import ExpressionParameters
@@ -28,6 +29,7 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         check_keys_unchanged(update, names, table.key.names)
         check_index_updates(table.secondary_indexes, update, names, parameters.values_of("UpdateExpression"))
     check_scalar_keys(table, parameters.entered())
+    capacity = request.get("ReturnConsumedCapacity")
     command = UpdateItem(
         key=table.key.item_key(key),
         key_item=key,
@@ -36,6 +38,6 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         return_values=request.get("ReturnValues", "NONE"),
         return_on_failure=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         index_keys=index_key_limits(table.secondary_indexes),
+        indexes=measured_indexes(table) if capacity is not None else [],
     )
-    capacity = request.get("ReturnConsumedCapacity")
-    return router.write(table, command, partial(written, table.name, capacity))
+    return router.write(table, command, partial(written, table, capacity))
