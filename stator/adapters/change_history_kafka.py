@@ -91,7 +91,7 @@ class KafkaChangeHistory:
             return ChangePage((), None if closed else cursor)
 
         def read(reader: TopicReader) -> ChangePage:
-            return _read(reader, shard, cursor, start, closed=closed, records_max=records_max, bytes_max=bytes_max)
+            return _read(reader, shard, cursor, end, closed=closed, records_max=records_max, bytes_max=bytes_max)
 
         return await self._readers.use(place, read, start=start)
 
@@ -153,7 +153,7 @@ def _read(
     reader: TopicReader,
     shard: Shard,
     cursor: ShardCursor,
-    start: int,
+    end: int,
     *,
     closed: bool,
     records_max: int,
@@ -161,7 +161,9 @@ def _read(
 ) -> ChangePage:
     place, point, size = _place(shard), cursor.point, 0
     given: list[ChangeRecord] = []
-    while messages := reader.read(place, start):
+    start = int(cursor.hint)
+    while start < end:
+        messages = reader.read(place, start)
         for number, message in enumerate(messages):
             record = _record(shard, message)
             if record.place.point < cursor.point:
@@ -173,7 +175,7 @@ def _read(
             size += record.size_bytes
             point = _behind(record)
         start = reader.next_offset
-    return ChangePage(given, None if closed else ShardCursor(point, str(reader.next_offset)))
+    return ChangePage(given, None if closed else ShardCursor(point, str(start)))
 
 
 def _place(shard: Shard) -> Place:

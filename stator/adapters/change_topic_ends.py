@@ -5,7 +5,7 @@ poll that finds nothing costs no fetch and no seek.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -55,17 +55,22 @@ class TopicEnds:
         answers = await self._ask(waiting)
         failed = [place for place, answer in answers.items() if isinstance(answer, KafkaError)]
         if failed:
-            # Admin calls go by what librdkafka remembers of leaders; listing all topics makes it learn.
+            # Admin calls go by what librdkafka remembers of leaders, and one unknown topic fails them all. Listing all topics
+            # makes it learn, and tells which there are.
             try:
-                await self._learn(_REQUEST_TIMEOUT_S)
+                known = await self._learn(_REQUEST_TIMEOUT_S)
             except KafkaException:
-                pass
+                pass  # then the failures stand
             else:
-                answers |= await self._ask(failed)
+                answers |= dict.fromkeys(failed)
+                answers |= await self._ask([place for place in failed if place[0] in known])
         for place, outcome in waiting.items():
             _settle(outcome, place, answers[place])
 
-    async def _ask(self, places: Iterable[Place]) -> dict[Place, Any]:
+    async def _ask(self, places: Collection[Place]) -> dict[Place, Any]:
+        """By place: its end, or the KafkaError."""
+        if not places:
+            return {}
         asked = self._admin.list_offsets(
             {TopicPartition(*place): _LATEST for place in places},
             isolation_level=IsolationLevel.READ_COMMITTED,
@@ -79,8 +84,13 @@ class TopicEnds:
                 answers[where.topic, where.partition] = error.args[0]
         return answers
 
-    async def _learn(self, timeout_s: float) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, lambda: self._admin.list_topics(timeout=timeout_s))
+    async def _learn(self, timeout_s: float) -> Collection[str]:
+        """The names of all topics."""
+        metadata = await asyncio.get_running_loop().run_in_executor(
+            None, lambda: self._admin.list_topics(timeout=timeout_s)
+        )
+        names: Collection[str] = metadata.topics
+        return names
 
     async def close(self) -> None:
         """Leave nobody waiting."""
@@ -93,10 +103,8 @@ class TopicEnds:
 def _settle(outcome: "asyncio.Future[int | None]", place: Place, answer: Any) -> None:
     if outcome.done():
         return
-    if not isinstance(answer, KafkaError):
-        outcome.set_result(answer)
-    elif answer.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        outcome.set_result(None)
-    else:
+    if isinstance(answer, KafkaError):
         outcome.set_exception(HistoryUnavailableError(f"{place[0]} does not tell where it ends: {answer.str()}"))
         outcome.exception()  # whoever asked may have gone
+    else:
+        outcome.set_result(answer)

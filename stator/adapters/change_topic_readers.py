@@ -23,7 +23,6 @@ CONSUMERS_MAX = 8
 _FETCH: Settings = {
     "isolation.level": "read_committed",
     "enable.partition.eof": True,
-    "fetch.wait.max.ms": 100,  # a consumer that is sent elsewhere waits for the idle fetch that is out
     "queued.max.messages.kbytes": 2048,  # two pages: what is read ahead is lost when another place is asked for
 }
 _BURST = 500
@@ -45,31 +44,39 @@ class TopicReader:
         self.next_offset = -1
         self._consumer = Consumer({**CONNECTION, **CONSUMER, **client, **_FETCH})
         self._held: list[Message] = []
+        self._fetched_to = -1
 
-    def read(self, place: Place, start: int) -> Sequence[Message]:
-        """Messages from `start` on, as many as have come; none at the end. Raises ChangesTrimmedError."""
-        if self.place != place or self.next_offset != start:
+    def read(self, place: Place, start: int, *, anew: bool = False) -> Sequence[Message]:
+        """Messages from `start` on, as many as have come. None when there are none before the end, which one is told but once:
+        so ask only where more is known to be, or `anew`. Raises ChangesTrimmedError.
+        """
+        if anew or self.place != place or self.next_offset != start:
             self._go_to(place, start)
         found, self._held = self._held, []
+        if not found:
+            self.place = None  # until this has gone well
+            found = self._fetch(place)
+            self.place = place
+        self.next_offset = self._fetched_to
+        return found
+
+    def _fetch(self, place: Place) -> list[Message]:
+        found: list[Message] = []
         for _ in range(_POLLS_MAX):
-            if found:
-                break
             first = self._consumer.poll(_POLL_S)
-            if first is None:
-                continue
-            for message in [first, *self._consumer.consume(_BURST, 0)]:
+            for message in () if first is None else (first, *self._consumer.consume(_BURST, 0)):
                 error = message.error()
                 if error is None:
                     found.append(message)
+                    self._fetched_to = offset_of(message) + 1
                 elif error.code() == _END:
-                    self.next_offset = offset_of(found[-1]) + 1 if found else offset_of(message)
+                    self._fetched_to = offset_of(message)
                     return found
                 elif error.code() in _GONE:
                     raise ChangesTrimmedError
-        else:
-            raise HistoryUnavailableError(f"no broker gives messages of {place[0]}")
-        self.next_offset = offset_of(found[-1]) + 1
-        return found
+            if found:
+                return found
+        raise HistoryUnavailableError(f"no broker gives messages of {place[0]}")
 
     def give_back(self, messages: Sequence[Message]) -> None:
         """The last of the messages that were just read, unused: the next read begins with them."""
@@ -82,7 +89,7 @@ class TopicReader:
         last: Message | None = None
         probe = start
         while start < end:
-            message = next(iter(self.read(place, probe)), None)
+            message = next(iter(self.read(place, probe, anew=True)), None)
             if message is None or wanted(message):
                 end = probe
             else:
@@ -102,7 +109,7 @@ class TopicReader:
     def _go_to(self, place: Place, start: int) -> None:
         self._held = []
         self._consumer.assign([TopicPartition(*place, start)])
-        self.place, self.next_offset = place, start
+        self.place, self.next_offset, self._fetched_to = place, start, start
 
 
 class TopicReaders:
