@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -38,7 +39,7 @@ def _differences(change: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key}: {value_text(old[key])} → gone"
         elif key not in old:
             yield f"{key}: → {value_text(new[key])}"
-        elif old[key] != new[key]:
+        elif plain(old[key]) != plain(new[key]):
             yield f"{key}: {value_text(old[key])} → {value_text(new[key])}"
 
 
@@ -54,8 +55,10 @@ def plain(value: Mapping[str, Any]) -> Any:
     match kind:
         case "N":
             return msgspec.Raw(content.encode())
-        case "NS":
-            return [msgspec.Raw(number.encode()) for number in content]
+        case "NS":  # sets have no order, so they get one: another order is no difference
+            return [msgspec.Raw(number.encode()) for number in sorted(content, key=Decimal)]
+        case "SS" | "BS":
+            return sorted(content)
         case "NULL":
             return None
         case "L":

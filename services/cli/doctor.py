@@ -53,7 +53,9 @@ def _look(console: Console, endpoint: str, admin: str | None) -> list[Finding]:
         remedy = "without the admin port nothing more can be seen: start the server without --admin-port 0"
         return [*findings, Finding(str(error), remedy)]
     answering = sum(node.answers for node in status.nodes)
-    console.print(f"✓ {answering} of its processes answer; it has {counted(len(status.tables), 'table')}")
+    console.print(
+        f"✓ {answering} of {counted(len(status.nodes), 'process')} up; {counted(len(status.tables), 'table')}"
+    )
     if status.version != version():
         findings.append(
             Finding(

@@ -21,5 +21,6 @@ def span(seconds: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 item`, `1,204 items`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    """`1 item`, `1,204 items`, `3 processes`."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"

@@ -198,24 +198,22 @@ def _index_partition_row(partition: PartitionStatus) -> tuple[str | Text, ...]:
 
 def _standings(partition: PartitionStatus, *duties: str) -> Text:
     chosen = [standing for standing in partition.standings if standing.duty in duties]
-    shown = Text("\n").join(_standing(standing) for standing in chosen)
-    shown.no_wrap = True
-    return shown
+    return Text("\n").join(_standing(standing) for standing in chosen)
 
 
 def _standing(standing: Standing) -> Text:
     if standing.problem:
         return Text(f"{standing.node}: {standing.problem}", style=_BAD)
-    return Text(f"{standing.node}: {_lag(standing)}", style="" if standing.lag == 0 else "yellow")
+    return Text(f"{standing.node} {_lag(standing)}", style="" if standing.lag == 0 else "yellow")
 
 
 def _lag(standing: Standing) -> str:
     if standing.lag < 0:
         return f"at {standing.next_offset}"
     if standing.lag == 0:
-        return "up to date"
-    late = f", {span(standing.lag_s)}" if standing.lag_s else ""
-    return f"{counted(standing.lag, 'record')} behind{late}"
+        return "✓"
+    late = f" ({span(standing.lag_s)})" if standing.lag_s else ""
+    return f"{standing.lag:,} behind{late}"
 
 
 def _grid(columns: Iterable[str], rows: Iterable[tuple[str | Text, ...]]) -> Grid:

@@ -23,6 +23,12 @@ def test_a_change_shows_what_is_different_and_nothing_else() -> None:
     assert line("MODIFY", OldImage=old, NewImage=new) == 'MODIFY id="1"  likes: 3 → 4  gone: true → gone  new: → null'
 
 
+def test_another_order_of_a_set_is_no_difference() -> None:
+    old = {**KEY, "tags": {"SS": ["b", "a"]}, "sizes": {"NS": ["10", "9"]}, "n": {"N": "1"}}
+    new = {**KEY, "tags": {"SS": ["a", "b"]}, "sizes": {"NS": ["9", "10"]}, "n": {"N": "2"}}
+    assert line("MODIFY", OldImage=old, NewImage=new) == 'MODIFY id="1"  n: 1 → 2'
+
+
 def test_a_stream_of_keys_shows_keys() -> None:
     assert line("REMOVE") == 'REMOVE id="1"'
     assert line("INSERT", keys_only=True, NewImage={**KEY, "likes": {"N": "3"}}) == 'INSERT id="1"'

@@ -109,8 +109,8 @@ def test_one_table_is_shown_with_everything_that_follows_it(ask: Ask) -> None:
         "any moment of the last 35 days",
         "stator.changes.Notes.2026",
         "0000..ffff",
-        "leader-2: up to date",
-        "archiver-1: 40 records behind, 9.0 s",
+        "leader-2 ✓",
+        "archiver-1 40 behind (9.0 s)",
         "index ByTag  tag (S), ALL; 1,200 items, up to date",
     ):
         assert fact in said.out
@@ -191,3 +191,4 @@ def test_quantities_read_as_people_read_them() -> None:
         "2 d",
     ]
     assert [counted(number, "item") for number in (0, 1, 1204)] == ["0 items", "1 item", "1,204 items"]
+    assert counted(2, "process") == "2 processes"
