@@ -23,7 +23,7 @@ from stator.codec.view_values import (
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, DerivedRow, StoredItem
-from stator.rules.local_rows import NO_ROWS, LocalLayout, row_keys
+from stator.rules.local_rows import NO_ROWS, LocalLayout, RowMoves, row_keys, row_moves
 
 ENGINE = 1
 _POSITION_KEY = b"position"
@@ -185,7 +185,8 @@ class LmdbView:
                 if derived >= _DERIVE_ITEMS or derived_bytes >= _DERIVE_BYTES:
                     return key
                 _, image = decode_item(value)
-                self._move_rows(txn, key, row_keys(self._layout, key, image), row_keys(layout, key, image))
+                had, has = row_keys(self._layout, key, image), row_keys(layout, key, image)
+                self._move_rows(txn, key, RowMoves(had - has, has - had))
                 derived += 1
                 derived_bytes += len(value)
         return None
@@ -194,19 +195,17 @@ class LmdbView:
         for key, item in changes:
             if self._layout != NO_ROWS:
                 old = txn.get(key)
-                before = row_keys(self._layout, key, None if old is None else decode_item(old)[1])
-                self._move_rows(txn, key, before, row_keys(self._layout, key, None if item is None else item.image))
+                before = None if old is None else decode_item(old)[1]
+                self._move_rows(txn, key, row_moves(self._layout, key, before, None if item is None else item.image))
             if item is None:
                 txn.delete(key)
             else:
                 txn.put(key, encode_item(item.timestamp_us, item.image))
 
-    def _move_rows(
-        self, txn: "lmdb.Transaction[bytes]", key: bytes, before: frozenset[bytes], after: frozenset[bytes]
-    ) -> None:
-        for row in before - after:
+    def _move_rows(self, txn: "lmdb.Transaction[bytes]", key: bytes, moves: RowMoves) -> None:
+        for row in moves.gone:
             txn.delete(row, db=self._rows)
-        for row in after - before:
+        for row in moves.come:
             txn.put(row, key, db=self._rows)
 
     def close(self) -> None:

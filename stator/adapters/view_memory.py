@@ -15,7 +15,7 @@ from sortedcontainers import SortedDict
 
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, DerivedRow, StoredItem
-from stator.rules.local_rows import NO_ROWS, LocalLayout, row_keys
+from stator.rules.local_rows import NO_ROWS, LocalLayout, RowMoves, row_keys, row_moves
 
 _DERIVE_ITEMS = 256
 """One step of `derive`."""
@@ -92,7 +92,8 @@ class MemoryView:
         while keys := list(islice(_between(self._items, low, None), _DERIVE_ITEMS)):
             for key in keys:
                 image = self._items[key].image
-                self._move_rows(key, row_keys(self._layout, key, image), row_keys(layout, key, image))
+                had, has = row_keys(self._layout, key, image), row_keys(layout, key, image)
+                self._move_rows(key, RowMoves(had - has, has - had))
             low = keys[-1] + b"\0"
             yield
         self._remember([])
@@ -118,7 +119,7 @@ class MemoryView:
         if lost:
             self._rows.clear()
             for key, item in self._items.items():
-                self._move_rows(key, frozenset(), row_keys(self._layout, key, item.image))
+                self._move_rows(key, row_moves(self._layout, key, None, item.image))
         return lost
 
     def _remember(self, before: list[Change]) -> None:
@@ -128,17 +129,17 @@ class MemoryView:
     def _write(self, changes: Iterable[Change]) -> None:
         for key, item in changes:
             old = self._items.get(key)
-            before = row_keys(self._layout, key, None if old is None else old.image)
-            self._move_rows(key, before, row_keys(self._layout, key, None if item is None else item.image))
+            images = (None if one is None else one.image for one in (old, item))
+            self._move_rows(key, row_moves(self._layout, key, *images))
             if item is None:
                 self._items.pop(key, None)
             else:
                 self._items[key] = item
 
-    def _move_rows(self, key: bytes, before: frozenset[bytes], after: frozenset[bytes]) -> None:
-        for row in before - after:
+    def _move_rows(self, key: bytes, moves: RowMoves) -> None:
+        for row in moves.gone:
             self._rows.pop(row, None)
-        self._rows.update(dict.fromkeys(after - before, key))
+        self._rows.update(dict.fromkeys(moves.come, key))
 
 
 def _between(keys: Any, low: bytes, high: bytes | None, *, reverse: bool = False) -> Iterator[bytes]:

@@ -8,12 +8,13 @@ view that writes both in one transaction can never show one without the other. T
 whoever changes them changes `FORMAT` in `codec/view_values.py` too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from stator.model.item import decode_image
-from stator.model.key_order import after_prefix, hash128, key_bytes, local_index_key
+from stator.model.attributes import AttributeValue, size_of
+from stator.model.item import Item, decode_image
+from stator.model.key_order import after_prefix, hash128, local_index_key
 from stator.model.tables import KeyAttribute
 from stator.rules.expiry import expires_at_s
 from stator.rules.key_checks import RANGE_BYTES_MAX
@@ -36,21 +37,41 @@ class LocalLayout:
 NO_ROWS = LocalLayout()
 
 
-def row_keys(layout: LocalLayout, item_key: bytes, image: bytes | None) -> frozenset[bytes]:
-    """The rows that lead to an item. One without an index's sort key, or without an expiry, simply has no such row."""
-    if image is None or layout == NO_ROWS:
-        return frozenset()
-    item = decode_image(image)
-    rows = {
-        local_rows(number) + local_index_key(item[attribute.name], item_key)
-        for number, attribute in enumerate(layout.sort_keys)
-        if _is_sort_key(item.get(attribute.name, {}), attribute)
-    }
+class RowMoves(NamedTuple):
+    """The rows of one item that go, and those that come, when its image changes."""
+
+    gone: frozenset[bytes]
+    come: frozenset[bytes]
+
+
+_NO_MOVES = RowMoves(frozenset(), frozenset())
+
+
+def row_moves(layout: LocalLayout, item_key: bytes, before: bytes | None, after: bytes | None) -> RowMoves:
+    """What a new image (None: no item) under a key does to the rows that lead there; nothing, where it changes no sort key.
+
+    An item without an index's sort key, or without an expiry, has no such row.
+    """
+    if layout == NO_ROWS:
+        return _NO_MOVES
+    old: Item = {} if before is None else decode_image(before)
+    new: Item = {} if after is None else decode_image(after)
+    gone: set[bytes] = set()
+    come: set[bytes] = set()
+    for number, attribute in enumerate(layout.sort_keys):
+        was, now = old.get(attribute.name), new.get(attribute.name)
+        if was != now:
+            gone.update(_local_row(number, attribute, was, item_key))
+            come.update(_local_row(number, attribute, now, item_key))
     if layout.expiry_attribute:
-        due_s = expires_at_s(item, layout.expiry_attribute)
-        if due_s is not None:
-            rows.add(_EXPIRY + due_s.to_bytes(_SECOND_BYTES, "big") + hash128(item_key))
-    return frozenset(rows)
+        gone.update(_expiry_row(old, layout.expiry_attribute, item_key))
+        come.update(_expiry_row(new, layout.expiry_attribute, item_key))
+    return RowMoves(frozenset(gone - come), frozenset(come - gone))
+
+
+def row_keys(layout: LocalLayout, item_key: bytes, image: bytes) -> frozenset[bytes]:
+    """All rows that lead to an item."""
+    return row_moves(layout, item_key, None, image).come
 
 
 def local_rows(number: int) -> bytes:
@@ -64,6 +85,13 @@ def expiry_rows(first_s: int, last_s: int) -> Span:
     return Span(low, after_prefix(last))
 
 
-def _is_sort_key(value: Mapping[str, Any], attribute: KeyAttribute) -> bool:
+def _local_row(number: int, attribute: KeyAttribute, sort: AttributeValue | None, item_key: bytes) -> Iterator[bytes]:
     # Writes are checked before they are logged; but a row that no view can hold would stop every view of the log.
-    return attribute.type in value and 0 < len(key_bytes(value)) <= RANGE_BYTES_MAX
+    if sort is not None and attribute.type in sort and 0 < size_of(sort) <= RANGE_BYTES_MAX:
+        yield local_rows(number) + local_index_key(sort, item_key)
+
+
+def _expiry_row(item: Item, attribute: str, item_key: bytes) -> Iterator[bytes]:
+    due_s = expires_at_s(item, attribute)
+    if due_s is not None:
+        yield _EXPIRY + due_s.to_bytes(_SECOND_BYTES, "big") + hash128(item_key)

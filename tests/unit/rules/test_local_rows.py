@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stator.model.item import encode_image
 from stator.model.key_order import item_key, key_bytes, local_index_key
 from stator.model.tables import KeyAttribute
-from stator.rules.local_rows import NO_ROWS, LocalLayout, expiry_rows, local_rows, row_keys
+from stator.rules.local_rows import NO_ROWS, LocalLayout, expiry_rows, local_rows, row_keys, row_moves
 
 LMDB_KEY_BYTES_MAX = 1_978
 PARTITION = {"S": "forum"}
@@ -77,8 +77,8 @@ def test_values_that_no_sort_key_may_have_give_no_row() -> None:
 
 def test_no_item_and_no_layout_mean_no_rows() -> None:
     key = key_of({"S": "a"})
-    assert row_keys(BY_LIKES, key, None) == frozenset()
-    assert row_keys(NO_ROWS, key, b"never decoded") == frozenset()
+    assert row_moves(BY_LIKES, key, None, None) == (frozenset(), frozenset())
+    assert row_moves(NO_ROWS, key, b"never decoded", b"nor this") == (frozenset(), frozenset())
 
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2**40))
@@ -93,3 +93,20 @@ def test_an_attribute_that_is_no_instant_gives_no_expiry_row() -> None:
     for value in ({"S": "5"}, {"N": "-1.5"}, {"N": "-5"}, {"N": "1" + "0" * 20}):
         image = encode_image({"gone": value})
         assert row_keys(LocalLayout(expiry_attribute="gone"), key_of({"S": "a"}), image) == frozenset()
+
+
+_IMAGES = st.none() | st.fixed_dictionaries(
+    {}, optional={"s": VALUES["S"], "n": VALUES["N"] | VALUES["S"], "b": VALUES["B"], "other": VALUES["S"]}
+).map(encode_image)
+
+
+@given(_IMAGES, _IMAGES)
+def test_an_item_s_rows_are_those_that_it_had_without_what_goes_and_with_what_comes(
+    before: bytes | None, after: bytes | None
+) -> None:
+    layout, key = LocalLayout(BY_THREE.sort_keys, "n"), key_of({"S": "a"})
+    had, has = (frozenset() if image is None else row_keys(layout, key, image) for image in (before, after))
+    gone, come = row_moves(layout, key, before, after)
+    assert gone <= had
+    assert not come & had
+    assert (had - gone) | come == has
