@@ -52,6 +52,11 @@ def normalise(value: Any, level: int = 1) -> AttributeValue:
             if isinstance(value, list)
             else "Unexpected value type in payload"
         )
+    if len(value) == 1:  # the usual case, without a comprehension's cost: writes are made of little else
+        ((kind, content),) = value.items()
+        normaliser = _NORMALISERS.get(kind)
+        if normaliser is not None and content is not None:
+            return {kind: normaliser(content, level)}
     result = {
         kind: _NORMALISERS[kind](content, level)
         for kind, content in value.items()

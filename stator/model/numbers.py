@@ -17,7 +17,8 @@ EXPONENT_MAX = 125
 EXPONENT_MIN = -130
 
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?)([0-9]+))?")
-_CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,37}")
+_CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,37}|-?(?:0|[1-9][0-9]{0,17})\.[0-9]{0,18}[1-9]")
+"""Most numbers that clients send: integers of up to 38 digits, and fractions far from all limits."""
 _SMALL_INTEGER_LENGTH = 18
 _OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
 _EXPONENT_DIGITS_MAX = 9  # a longer exponent is out of range whatever its digits, and is not worth an integer
@@ -31,7 +32,7 @@ def canonical(text: str) -> str:
     Raises ValidationError in AWS's words for text that is no number, is out of range or has more than 38 significant
     digits.
     """
-    if _CANONICAL_INTEGER.fullmatch(text):
+    if _CANONICAL.fullmatch(text):
         return text
     match = _NUMBER.fullmatch(text)
     if match is None or not (match[2] or match[3]):
