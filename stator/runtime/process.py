@@ -126,3 +126,13 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[_LibraryLogs()], force=True)
+
+
+class _LibraryLogs(logging.Handler):
+    """What libraries have to say (librdkafka, Faust) goes where and how our own events go."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno, "library_log", logger=record.name, message=record.getMessage(), exc_info=record.exc_info
+        )

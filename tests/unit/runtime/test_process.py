@@ -1,5 +1,6 @@
 """How a process ends, as its supervisor sees it: in a process of its own, because signals and exit codes are."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -99,3 +100,20 @@ def test_a_second_signal_ends_a_stop_that_does_not_end() -> None:
         """
     )
     assert (code, err) == (-9, "stopped at once\n")
+
+
+def test_what_libraries_log_is_one_event_on_a_line_like_our_own() -> None:
+    program = (
+        "import logging\n"
+        "from stator.runtime.process import configure_logs\n"
+        "configure_logs()\n"
+        "logging.getLogger('stator.kafka').warning('broker %s is\\n down', 3)\n"
+        "logging.getLogger('faust').info('chatter')\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    ).stderr
+    (line,) = said.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["level"], told["logger"]) == ("library_log", "warning", "stator.kafka")
+    assert told["message"] == "broker 3 is\n down"
