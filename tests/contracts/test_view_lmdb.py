@@ -14,7 +14,7 @@ from stator.adapters.view_lmdb import LmdbViews
 from stator.model.errors import DamagedDataError, StartupError
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, Views
-from tests.contracts.view_contract import ViewContract, at, contents, put
+from tests.contracts.view_contract import ViewContract, at, contents, derived, post, put, rows_due
 
 MAP_BYTES = 256 * 1024 * 1024
 
@@ -229,17 +229,19 @@ _APPLY_UNTIL_KILLED = """
 import sys
 from pathlib import Path
 from stator.adapters.view_lmdb import LmdbViews
-from tests.contracts.view_contract import at, put
+from tests.contracts.view_contract import BY_LIKES, at, derive, post
 view = LmdbViews(Path(sys.argv[1]), boot_id="this boot").open(1)
+if view.layout != BY_LIKES:
+    derive(view, BY_LIKES, at(0))
 offset = view.position.next_offset
 while True:
     offset += 1
-    view.apply([put(b"%d" % (number % 97), b"%d" % offset) for number in range(offset, offset + 20)], at(offset))
+    view.apply([post(b"%016d" % (number % 97), offset) for number in range(offset, offset + 20)], at(offset))
     print(offset, flush=True)
 """
 
 
-def test_kill_9_loses_no_apply_and_leaves_items_and_position_together(place: Path) -> None:
+def test_kill_9_loses_no_apply_and_leaves_items_rows_and_position_together(place: Path) -> None:
     for _ in range(3):
         with subprocess.Popen(
             [sys.executable, "-c", _APPLY_UNTIL_KILLED, str(place)],
@@ -255,7 +257,8 @@ def test_kill_9_loses_no_apply_and_leaves_items_and_position_together(place: Pat
         offset = view.position.next_offset
         assert reported[-1] <= offset <= reported[-1] + 1
         for number in range(offset, offset + 20):
-            item = view.get(b"%d" % (number % 97))
+            item = view.get(b"%016d" % (number % 97))
             assert item is not None
-            assert item.image == b"%d" % offset
+            assert item == post(b"", offset).item
+        assert derived(view) == rows_due(view)
         left_behind(views)

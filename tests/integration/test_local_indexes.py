@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.raw_connection import Connection
 from tests.standalone_server import free_port, standalone
 
 UPDATES = 1_000
+RESTORED_WITHIN_S = 30.0
 WRITES = 400
 TABLE = "posts"
 
@@ -77,6 +79,39 @@ def test_each_of_a_thousand_updates_is_seen_by_a_strong_query_of_each_of_five_in
             assert (rows[0]["at"], rows[0][name]) == (at, newest)
             assert [row[name] for row in rows] == sorted((row[name] for row in rows), key=lambda n: -int(n["N"]))
             assert len({row["at"]["S"] for row in rows}) == len(rows)
+
+
+def test_local_indexes_outlive_a_restart_and_are_in_a_restored_table(tmp_path: Path) -> None:
+    def by_rank(connection: Connection, table: str) -> list[str]:
+        query = {
+            "TableName": table,
+            "IndexName": "by-rank",
+            "ConsistentRead": True,
+            "KeyConditionExpression": "forum = :forum",
+            "ExpressionAttributeValues": {":forum": {"S": "kafka"}},
+        }
+        return [row["at"]["S"] for row in asked(connection, "Query", query)["Items"]]
+
+    with standalone(tmp_path) as server, closing(Connection(server.port)) as connection:
+        asked(connection, "CreateTable", create({"rank": "N"}, index("by-rank", "rank", ProjectionType="KEYS_ONLY")))
+        enabled = {"PointInTimeRecoveryEnabled": True}
+        asked(
+            connection,
+            "UpdateContinuousBackups",
+            {"TableName": TABLE, "PointInTimeRecoverySpecification": enabled},
+        )
+        for at in range(5):
+            item = {"forum": {"S": "kafka"}, "at": {"S": str(at)}, "rank": {"N": str(-at)}}
+            asked(connection, "PutItem", {"TableName": TABLE, "Item": item})
+    with standalone(tmp_path) as server, closing(Connection(server.port)) as connection:
+        assert by_rank(connection, TABLE) == ["4", "3", "2", "1", "0"]
+        restore = {"SourceTableName": TABLE, "TargetTableName": "restored", "UseLatestRestorableTime": True}
+        asked(connection, "RestoreTableToPointInTime", restore)
+        deadline = time.monotonic() + RESTORED_WITHIN_S
+        while asked(connection, "DescribeTable", {"TableName": "restored"})["Table"]["TableStatus"] != "ACTIVE":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert by_rank(connection, "restored") == ["4", "3", "2", "1", "0"]
 
 
 # --- beside DynamoDB Local ---------------------------------------------------------------------------------------
