@@ -16,14 +16,11 @@ import msgspec
 from stator.model.changes import ChangePoint, Shard
 from stator.model.errors import ResourceNotFoundError, ValidationError
 from stator.model.positions import Offset
-from stator.model.tables import Stream, Table
+from stator.model.tables import STREAM_RETENTION_US, Stream, Table
 from stator.rules.change_records import ChangeRecord, sequence_number
 from stator.rules.resource_arns import REGION, table_arn
 
-KEPT_US = 24 * 3600 * 1_000_000
-"""How long a change can be read: TRIM_HORIZON begins so long ago, and a stream that was switched off is forgotten then."""
-
-TRIMMED_US = KEPT_US + 3600 * 1_000_000
+TRIMMED_US = STREAM_RETENTION_US + 3600 * 1_000_000
 """Who comes to a change that is older has lost it. Later than TRIM_HORIZON, so that an iterator from there is of use."""
 
 _FIRST = sequence_number(ChangePoint(Offset(0)))
@@ -63,7 +60,7 @@ def streams_of(tables: Iterable[Table], now_us: int) -> list[KnownStream]:
         known += [
             KnownStream(table, Stream(old.view_type, old.label), ended=True)
             for old in table.ended_streams
-            if now_us - old.ended_us < KEPT_US
+            if old.readable(now_us)
         ]
     return sorted(known, key=lambda stream: stream.arn)
 

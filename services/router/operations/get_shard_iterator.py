@@ -8,9 +8,9 @@ import msgspec
 from stator.codec.shard_iterators import ShardIterator, encode_iterator
 from stator.model.changes import ChangePoint, Shard, ShardCursor
 from stator.model.errors import ValidationError
+from stator.model.tables import STREAM_RETENTION_US
 from stator.ports.change_history import ChangesTrimmedError, HistoryUnavailableError
 from stator.rules.change_records import point_at
-from stator.rules.stream_descriptions import KEPT_US
 
 from ..http_messages import Response
 from ..routing import Router
@@ -50,7 +50,7 @@ async def _iterator(request: dict[str, Any], shard: Shard, router: Router) -> Re
 
 
 async def _cursor(request: dict[str, Any], shard: Shard, router: Router) -> ShardCursor:
-    kind, horizon_us = request["ShardIteratorType"], router.now_us() - KEPT_US
+    kind, horizon_us = request["ShardIteratorType"], router.now_us() - STREAM_RETENTION_US
     if kind == "LATEST":
         return await router.changes.tip(shard)
     if kind == "TRIM_HORIZON":
