@@ -86,6 +86,7 @@ def table_arn(aws: Aws) -> Iterator[str]:
 def of_customer() -> dict[str, Any]:
     return {
         "table_name": TABLE,
+        "consistent_read": True,
         "key_condition_expression": "Customer = :c",
         "expression_attribute_values": {":c": {"S": CUSTOMER}},
     }
@@ -135,7 +136,7 @@ def test_a_query_follows_its_pages_by_itself(aws: Aws) -> None:
 @pytest.mark.parametrize("command", ["query", "scan"])
 def test_a_token_goes_on_where_max_items_stopped(aws: Aws, command: str) -> None:
     """The CLI asks for whole pages and cuts them itself: its token says how many items of a page were given already."""
-    asked = of_customer() if command == "query" else {"table_name": TABLE}
+    asked = of_customer() if command == "query" else {"table_name": TABLE, "consistent_read": True}
     found: list[Item] = []
     token: dict[str, str] = {}
     while True:
@@ -152,6 +153,7 @@ def test_a_scan_filters_and_counts(aws: Aws) -> None:
     answer = aws(
         "scan",
         table_name=TABLE,
+        consistent_read=True,
         select="COUNT",
         filter_expression="#s = :open",
         expression_attribute_names={"#s": "Status"},

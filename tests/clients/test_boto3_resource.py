@@ -120,7 +120,9 @@ def test_conditions_of_keys_and_attributes_become_expressions(table: Any) -> Non
         ConsistentRead=True,
     )
     assert answer["Items"] == [album(2, 5), album(2, 6)]
-    prefixed = table.query(KeyConditionExpression=Key("Artist").eq("artist 1") & Key("Title").begins_with("album 1"))
+    prefixed = table.query(
+        KeyConditionExpression=Key("Artist").eq("artist 1") & Key("Title").begins_with("album 1"), ConsistentRead=True
+    )
     assert prefixed["Items"] == [album(1, 10)]
 
 
@@ -129,7 +131,7 @@ def test_pages_follow_the_last_evaluated_key(table: Any) -> None:
     request: dict[str, Any] = {"KeyConditionExpression": Key("Artist").eq("artist 3"), "ScanIndexForward": False}
     pages = 0
     while True:
-        page = table.query(**request, Limit=4)
+        page = table.query(**request, Limit=4, ConsistentRead=True)
         found += page["Items"]
         pages += 1
         if "LastEvaluatedKey" not in page:
@@ -154,7 +156,9 @@ def test_a_scan_projects_and_filters(table: Any) -> None:
 
 def test_a_batch_of_gets_over_the_resource(dynamodb: Any, table: Any) -> None:
     wanted = [album(artist, artist) for artist in range(ARTISTS)]
-    answer = dynamodb.batch_get_item(RequestItems={TABLE: {"Keys": [key_of(item) for item in wanted]}})
+    answer = dynamodb.batch_get_item(
+        RequestItems={TABLE: {"Keys": [key_of(item) for item in wanted], "ConsistentRead": True}}
+    )
     assert sorted(answer["Responses"][TABLE], key=lambda item: str(item["Artist"])) == wanted
 
 

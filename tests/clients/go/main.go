@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	year          = 1999
-	filmCount     = 40 // more than a batch of 25
-	patience      = 30 * time.Second
-	indexedWithin = 20 * time.Second
+	year           = 1999
+	filmCount      = 40 // more than a batch of 25
+	patience       = 30 * time.Second
+	followedWithin = 20 * time.Second
 )
 
 var table = aws.String("go-films")
@@ -142,6 +142,7 @@ func (f films) queryPages(written []film) []int {
 	pages := dynamodb.NewQueryPaginator(f, &dynamodb.QueryInput{
 		TableName: table, KeyConditionExpression: asked.KeyCondition(), ExpressionAttributeNames: asked.Names(),
 		ExpressionAttributeValues: asked.Values(), Limit: aws.Int32(10), ScanIndexForward: aws.Bool(false),
+		ConsistentRead: aws.Bool(true),
 	})
 	var found []film
 	var sizes []int
@@ -175,7 +176,7 @@ func (f films) queryIndexes(written []film) []string {
 	equal(local, byRating)
 	comedies := slices.DeleteFunc(slices.Clone(byRating), func(one film) bool { return one.Genre != "comedy" })
 	global := ask("ByGenre", "Genre", "comedy", false)
-	for deadline := time.Now().Add(indexedWithin); len(global) < len(comedies) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(followedWithin); len(global) < len(comedies) && time.Now().Before(deadline); {
 		time.Sleep(100 * time.Millisecond)
 		global = ask("ByGenre", "Genre", "comedy", false)
 	}
@@ -193,7 +194,7 @@ func (f films) scan(written []film) int {
 		pages := dynamodb.NewScanPaginator(f, &dynamodb.ScanInput{
 			TableName: table, FilterExpression: asked.Filter(), ProjectionExpression: asked.Projection(),
 			ExpressionAttributeNames: asked.Names(), ExpressionAttributeValues: asked.Values(),
-			Limit: aws.Int32(7), Segment: &segment, TotalSegments: aws.Int32(3),
+			Limit: aws.Int32(7), Segment: &segment, TotalSegments: aws.Int32(3), ConsistentRead: aws.Bool(true),
 		})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(f)
