@@ -14,7 +14,10 @@ def serve(settings: StandaloneSettings) -> int:
 
     def ready(service: Service) -> None:
         port = cast("Standalone", service).http.port
-        sys.stderr.write(f"Stator serves the DynamoDB API on http://{settings.host}:{port} (data in {settings.data})\n")
+        beside = f"; health and metrics on port {settings.admin_port}" if settings.admin_port else ""
+        sys.stderr.write(
+            f"Stator serves the DynamoDB API on http://{settings.host}:{port} (data in {settings.data}{beside})\n"
+        )
         sys.stderr.flush()
 
     return run_process(lambda on_failure: Standalone(settings, on_failure), ready=ready)

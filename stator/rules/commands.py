@@ -274,18 +274,14 @@ class Steps(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
-    """I am alive: my name, role, a number that is new each time I start, and the logs I lead with their epochs."""
+    """I am alive: my name, and the logs I lead with their epochs."""
 
     node: str
-    role: str
-    incarnation: int
     leads: dict[int, int]
 
 
 class Alive(msgspec.Struct, frozen=True, array_like=True):
     """Heard you."""
-
-    incarnation: int
 
 
 REQUESTS: dict[str, tuple[type, type]] = {

@@ -90,7 +90,7 @@ class ClusterNode:
         self.tasks.spawn("catalog", replica.run())
         await replica.reached(end)
         self.catalog = Catalog(replica)
-        self.membership = Membership(self.name, settings.members, self.peers, self.clock, self.ids.bits64() >> 1, leads)
+        self.membership = Membership(self.name, settings.members, self.peers, self.clock, leads)
         self.placement = ClusterPlacement(self.membership, settings.members)
         self.partitions = PartitionClient(self.peers, self.placement)
         self.tasks.spawn("membership", self.membership.run())
@@ -98,7 +98,9 @@ class ClusterNode:
         self.peers.serve("report", lambda _: self.tasks.request("report", self.vitals.report()))
         health.needs(f"Kafka at {settings.kafka}", lambda: answers(self.log.end(CATALOG_LOG)))
         if archive:
-            health.cares(f"the object store at {settings.s3_endpoint}", lambda: answers(self.archive.list(ARCHIVE_PROBE)))
+            health.cares(
+                f"the object store at {settings.s3_endpoint}", lambda: answers(self.archive.list(ARCHIVE_PROBE))
+            )
         health.starting = None
 
     async def _connect(self) -> KafkaLog:

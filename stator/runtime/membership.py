@@ -25,14 +25,12 @@ class Membership:
         members: dict[str, str],
         peers: Peers,
         clock: Clock,
-        incarnation: int,
         leads: Callable[[], dict[int, int]],
     ) -> None:
         self._node = node
         self._members = members
         self._peers = peers
         self._clock = clock
-        self._incarnation = incarnation
         self._leads = leads
         self._heard: dict[str, float] = {}
         self._leaders: dict[LogId, tuple[int, str]] = {}
@@ -58,7 +56,7 @@ class Membership:
     async def run(self) -> None:
         """Tell everybody, for ever."""
         while True:
-            message = Heartbeat(self._node, self._members[self._node], self._incarnation, self._leads())
+            message = Heartbeat(self._node, self._leads())
             self._learn(message)
             for name in self._members:
                 if name != self._node:
@@ -67,7 +65,7 @@ class Membership:
 
     def _receive(self, message: Heartbeat) -> Alive:
         self._learn(message)
-        return Alive(self._incarnation)
+        return Alive()
 
     def _learn(self, message: Heartbeat) -> None:
         self._heard[message.node] = self._clock.monotonic()

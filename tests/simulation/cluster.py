@@ -183,8 +183,7 @@ class Node:
         self.catalog = Catalog(replica)
         if machine.role in GOSSIP:
             members = {name: other.role for name, other in cluster.machines.items() if other.role in GOSSIP}
-            incarnation = self.ids.bits64() >> 1
-            self.membership = Membership(self.name, members, self.peers, self.clock, incarnation, self._leads)
+            self.membership = Membership(self.name, members, self.peers, self.clock, self._leads)
             self.tasks.spawn("membership", self.membership.run())
         self.partitions = PartitionClient(self.peers, Hints(cluster))
         getattr(self, f"_start_{machine.role}")()

@@ -34,7 +34,7 @@ class Node:
         )
         replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
         self.tasks.spawn("catalog", replica.run())
-        membership = Membership(name, MEMBERS, self.peers, clock, 1, self.leaders.leads)
+        membership = Membership(name, MEMBERS, self.peers, clock, self.leaders.leads)
         self.tasks.spawn("membership", membership.run())
         assignment = Assignment(name, self.leaders, membership, Catalog(replica), clock)
         self.tasks.spawn("assignment", assignment.run())

@@ -26,7 +26,7 @@ class Town:
 
     def start(self, name: str) -> Membership:
         self.tasks[name] = Tasks(lambda task, error: self.failures.append(f"{task}: {error!r}"))
-        picture = Membership(name, MEMBERS, self.network.join(name), LoopClock(), 1, lambda: self.leads[name])
+        picture = Membership(name, MEMBERS, self.network.join(name), LoopClock(), lambda: self.leads[name])
         self.tasks[name].spawn("membership", picture.run())
         return picture
 
