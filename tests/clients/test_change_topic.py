@@ -19,7 +19,7 @@ from tests.native_cluster import BreakableCluster
 from tools.brokers import bootstrap_servers
 from tools.supervised import ROOT
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 TABLE = "Books"
 BOOKS = 40
