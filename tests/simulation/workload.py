@@ -16,8 +16,9 @@ from stator.model.errors import (
     ServiceUnavailableError,
     TableAlreadyExistsError,
 )
-from stator.model.item import encode_image
+from stator.model.item import decode_image, encode_image
 from stator.model.key_order import HASH_BYTES, after_prefix, token
+from stator.model.positions import LogId
 from stator.model.tables import Table, partition_for
 from stator.ports.peers import PeerLostError
 from stator.rules.commands import (
@@ -25,18 +26,20 @@ from stator.rules.commands import (
     DeleteItem,
     Expression,
     Get,
+    GetMany,
     LocalRead,
     PutItem,
     Query,
     UpdateItem,
     Write,
+    WriteMany,
 )
 from tests.simulation.cluster import Cluster, Machine, Node
 from tests.simulation.history import Attempt, History, Told, key_of
 
 COLOURS = ("red", "green", "blue")
-VERBS = ("put", "add", "delete", "get", "find", "look", "browse")
-WEIGHTS = (6, 8, 3, 4, 3, 2, 2)
+VERBS = ("put", "add", "delete", "get", "find", "look", "browse", "write many", "get many", "scan")
+WEIGHTS = (6, 8, 3, 4, 3, 2, 2, 3, 2, 1)
 LOCAL_INDEXES = {"by-token": ("tok", "S"), "by-n": ("n", "N")}
 """Every item has both attributes, so that a strong query of either finds what a strong read of the item would."""
 TRIES = 3
@@ -63,7 +66,13 @@ class Workload:
             table = self._dice.choice(tables)
             verb = self._dice.choices(VERBS, WEIGHTS)[0]
             draw = Random(self._dice.getrandbits(64))
-            work = self._browse(node, table, draw) if verb == "browse" else self._operate(node, table, verb, draw)
+            match verb:
+                case "browse":
+                    work = self._browse(node, table, draw)
+                case "write many" | "get many" | "scan":
+                    work = self._operate_many(node, table, verb, draw)
+                case _:
+                    work = self._operate(node, table, verb, draw)
             self._cluster.loop.call_soon(node.tasks.spawn, "client", work, context=node.owner.context)
 
     def attempt(self, table: Table, verb: str, draw: Random) -> Attempt:
@@ -116,6 +125,51 @@ class Workload:
         except ServiceUnavailableError:
             attempt.told = Told.FAILED
         attempt.told_at = now()
+
+    async def _operate_many(self, node: Node, table: Table, verb: str, draw: Random) -> None:
+        """Several items in one message to each partition. Each counts as an attempt of its own, for only its item is promised."""
+        shares: dict[LogId, dict[bytes, Attempt]] = {}
+        for _ in range(20 if verb == "scan" else draw.randint(2, 5)):
+            single = draw.choice(("put", "put", "delete")) if verb == "write many" else "get"
+            attempt = self.attempt(table, single, draw)
+            attempt.condition = None
+            share = shares.setdefault(attempt.log_id, {})
+            if attempt.key not in share:
+                share[attempt.key] = attempt
+                self.history.attempts.append(attempt)
+        await asyncio.gather(
+            *(self._carry_out_share(node, verb, log_id, list(share.values())) for log_id, share in shares.items())
+        )
+
+    async def _carry_out_share(self, node: Node, verb: str, log_id: LogId, share: list[Attempt]) -> None:
+        now = self._cluster.loop.time
+        for attempt in share:
+            attempt.asked_at = now()
+        try:
+            match verb:
+                case "write many":
+                    commands = [_command(attempt) for attempt in share]
+                    done = await node.partitions.ask_leader(log_id, "write_many", WriteMany(log_id, commands))
+                    for attempt, outcome in zip(share, done.outcomes, strict=True):
+                        attempt.timestamp_us = outcome.timestamp_us
+                case "get many":
+                    message = GetMany(log_id, [attempt.key for attempt in share])
+                    got = await node.partitions.ask_leader(log_id, "get_many", message)
+                    for attempt, image in zip(share, got.images, strict=True):
+                        attempt.seen = image
+                case "scan":
+                    whole = Query(log_id, b"", None, reverse=False, limit=0)
+                    page = await node.partitions.ask_leader(log_id, "query", whole)
+                    found = {decode_image(image)["id"]["S"]: image for image in page.images}
+                    for attempt in share:
+                        attempt.seen = found.get(attempt.item_id)
+            told = Told.DONE
+        except OutcomeUnknownError:
+            return
+        except ServiceUnavailableError:
+            told = Told.FAILED
+        for attempt in share:
+            attempt.told, attempt.told_at = told, now()
 
     async def _browse(self, node: Node, table: Table, draw: Random) -> None:
         for index in table.indexes:
