@@ -62,6 +62,11 @@ clients: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## each common client 
 compose-test: docker setup .venv/.dev ## run the containers through writes, faults and a restart (its own project and volumes)
 	COMPOSE="$(COMPOSE)" $(BIN)/pytest -m compose --timeout 3600 --durations 0 tests/compose $(ARGS)
 
+nightly: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, ten times the kills and random requests, the containers
+	@$(MAKE) sim SEEDS=2000
+	$(BIN)/pytest --times 10 --timeout 3600 tests/integration/test_kill_standalone.py tests/integration/test_differential.py
+	@$(MAKE) compose-test
+
 bench: setup .venv/.dev ## measure; results say commit and machine
 	$(BIN)/python -m bench $(ARGS)
 
@@ -126,4 +131,4 @@ toolchain:
 docker:
 	@$(COMPOSE) version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { echo 'This needs a running Docker engine and the Compose plugin, 2.24 or newer: https://docs.docker.com/compose/install' >&2; exit 1; }
 
-.PHONY: run cluster cluster-down cluster-clean up down setup check test sim clients compose-test bench lock help toolchain docker
+.PHONY: nightly run cluster cluster-down cluster-clean up down setup check test sim clients compose-test bench lock help toolchain docker

@@ -9,6 +9,17 @@ from tests.servers import KafkaBrokers, MinioServer, running_brokers, running_mi
 from tools.supervised import ServersUnavailable
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that makes a nightly run of a test run."""
+    parser.addoption("--times", type=int, default=1, help="how many times as much random tests of real servers do")
+
+
+@pytest.fixture(scope="session")
+def times(request: pytest.FixtureRequest) -> int:
+    """What a test that repeats something random multiplies its repetitions by."""
+    return int(request.config.getoption("--times"))
+
+
 @pytest.fixture(scope="session")
 def shared_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrokers]:
     """The session's brokers; tests take `kafka`, which is these, all alive."""

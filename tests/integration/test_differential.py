@@ -117,12 +117,12 @@ def in_segments(one: Judged, index: str) -> Iterator[Any]:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def test_random_requests_are_answered_as_by_dynamodb_local(pair: tuple[Judged, Judged]) -> None:
+def test_random_requests_are_answered_as_by_dynamodb_local(pair: tuple[Judged, Judged], times: int) -> None:
     ours, local = pair
     dice = random.Random(7)
     accepted: dict[str, int] = {}
     next_pages: list[tuple[str, dict[str, Any]]] = []
-    for _ in range(REQUESTS):
+    for _ in range(REQUESTS * times):
         operation, body = next_pages.pop() if next_pages else random_request(dice)
         our_answer, local_answer = ours.ask(operation, body), local.ask(operation, body)
         if our_answer is not None and "LastEvaluatedKey" in our_answer:
