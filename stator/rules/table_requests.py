@@ -115,7 +115,7 @@ def _types(definitions: Sequence[dict[str, str]]) -> dict[str, Any]:
     for definition in definitions:
         name = definition["AttributeName"]
         if name in types:
-            raise ValidationError(f"{_INVALID}Duplicate AttributeName in AttributeDefinitions: {name}")
+            raise ValidationError(f"Attribute Name is duplicated: {name}")
         types[name] = definition["AttributeType"]
     return types
 

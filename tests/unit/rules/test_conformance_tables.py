@@ -32,7 +32,7 @@ GOOD: dict[str, Any] = {
     [
         (
             {"AttributeDefinitions": [*GOOD["AttributeDefinitions"], {"AttributeName": "x", "AttributeType": "N"}]},
-            "Duplicate AttributeName in AttributeDefinitions: x",
+            "Attribute Name is duplicated: x",
         ),
         (
             {
