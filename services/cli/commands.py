@@ -7,6 +7,13 @@ import typer
 
 DEFAULT_ENDPOINT = "http://localhost:8000"
 
+
+def _table_names(incomplete: str) -> list[str]:
+    from .completion import table_names  # noqa: PLC0415
+
+    return table_names(incomplete, DEFAULT_ENDPOINT)
+
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False, name="stator"
 )
@@ -101,7 +108,10 @@ def serve(
 
 @app.command()
 def status(
-    table: Annotated[str | None, typer.Argument(help="A table to show in detail; all of them if left out.")] = None,
+    table: Annotated[
+        str | None,
+        typer.Argument(help="A table to show in detail; all of them if left out.", autocompletion=_table_names),
+    ] = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     admin: Admin = None,
     as_json: AsJson = False,
@@ -122,7 +132,7 @@ def status(
 
 @app.command()
 def tail(
-    table: Annotated[str, typer.Argument(help="A table whose stream is on.")],
+    table: Annotated[str, typer.Argument(help="A table whose stream is on.", autocompletion=_table_names)],
     since: Annotated[
         str | None,
         typer.Option(
@@ -154,7 +164,7 @@ def tail(
 
 @app.command()
 def restore(
-    table: Annotated[str, typer.Option(help="Table whose past is wanted.")],
+    table: Annotated[str, typer.Option(help="Table whose past is wanted.", autocompletion=_table_names)],
     to: Annotated[str, typer.Option(help="Name of the new table.")],
     at: Annotated[
         str | None,

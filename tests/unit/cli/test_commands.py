@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from services.cli.api_client import ApiClient, ApiError
 from services.cli.commands import app
+from services.cli.completion import table_names
 from services.cli.processes import NAMES, run_service
 from services.cli.restore import restore_table
 
@@ -123,6 +124,13 @@ def test_the_version_is_the_packages() -> None:
 def test_help_shows_how_a_command_is_used(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"]).output
     assert f"\n  stator {command}" in shown
+
+
+def test_the_shell_completes_names_of_tables_and_is_silent_about_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    with api(lambda _operation, _request: (200, b'{"TableNames":["Music","Notes","Numbers"]}')) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+        assert table_names("N", "http://127.0.0.1:9") == ["Notes", "Numbers"]
+    assert table_names("N", "http://127.0.0.1:9") == []
 
 
 def test_the_endpoint_is_read_where_sdks_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
