@@ -122,13 +122,15 @@ class WritePath:
             return None, seq, Outcome()  # by a view that has not seen the latest definition yet
         old, version_us = (None, 0) if stored is None else (stored.image, stored.timestamp_us)
         new, changed, answer = decide(command, old, version_us)
-        if not changed:
-            return None, seq, answer
-        assert isinstance(answer, Outcome)
-        timestamp_us = self._timestamp()
-        outcome = Outcome(answer.attributes, answer.bytes_written, timestamp_us, answer.index_units)
-        origin = TTL_ORIGIN if isinstance(command, Expire) else ""
-        return Effect(command.key, old, new, timestamp_us, origin=origin), seq, outcome
+        effect = None
+        if changed:
+            origin = TTL_ORIGIN if isinstance(command, Expire) else ""
+            effect = Effect(command.key, old, new, self._timestamp(), origin=origin)
+        if isinstance(answer, Outcome):
+            timestamp_us = 0 if effect is None else effect.timestamp_us
+            held = self._replica.position.item_bytes
+            answer = Outcome(answer.attributes, answer.bytes_written, timestamp_us, answer.index_units, held)
+        return effect, seq, answer
 
     def _log(self, effects: list[Effect], seq: Seq | None, waiting: Waiting) -> None:
         """Have the effects carried to the log; without any, answer when the record `seq`, which the answer shows, is confirmed."""

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
+from stator.model.item import Item
 from stator.model.tables import SecondaryIndex, Table
 from stator.rules.capacity import read_units, write_units
 from stator.rules.commands import Outcome
 
 from .http_messages import Response, Usage
+from .item_collections import item_collection, wants_collections
 
 
 def spliced(*members: tuple[str, bytes | None], usage: tuple[Usage, ...] = ()) -> Response:
@@ -22,12 +25,17 @@ def json_object(members: Iterable[tuple[str, bytes]]) -> bytes:
     return b"{" + b",".join(b'"%b":%b' % (name.encode(), json) for name, json in members) + b"}"
 
 
-def written(table: Table, capacity: str | None, outcome: Outcome) -> Response:
-    """The answer to a write: what ReturnValues and ReturnConsumedCapacity (`capacity`) asked for."""
+def written(request: dict[str, Any], table: Table, item: Item, outcome: Outcome) -> Response:
+    """The answer to a write of an item (or of what is under its key): what the request wants to be told of it."""
     units = write_units(outcome.bytes_written)
-    told = consumed(capacity, table, units, outcome.index_units)
-    usage = Usage(table.name, write_units=units)
-    return spliced(("Attributes", outcome.attributes), ("ConsumedCapacity", told), usage=(usage,))
+    capacity = consumed(request.get("ReturnConsumedCapacity"), table, units, outcome.index_units)
+    collection = item_collection(table, item, outcome.partition_bytes) if wants_collections(request, table) else None
+    return spliced(
+        ("Attributes", outcome.attributes),
+        ("ConsumedCapacity", capacity),
+        ("ItemCollectionMetrics", collection),
+        usage=(Usage(table.name, write_units=units),),
+    )
 
 
 def array(images: list[bytes]) -> bytes:

@@ -98,13 +98,14 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     `attributes` is the JSON object for ReturnValues, ready to splice. `bytes_written` is the larger of the item's sizes before
     and after, in bytes, from which capacity is counted; of a put or delete that is not `measured` an estimate, from above.
     `timestamp_us` is the item's version now (0: nothing was logged). `index_units`: write units of the command's `indexes`, by
-    name, where there are any.
+    name, where there are any. `partition_bytes`: summed size of the images that the partition then held, as far as it was known.
     """
 
     attributes: bytes | None = None
     bytes_written: int = 0
     timestamp_us: int = 0
     index_units: dict[str, float] = {}
+    partition_bytes: int = 0
 
 
 class Write(msgspec.Struct, frozen=True, array_like=True):

@@ -114,6 +114,26 @@ def test_local_indexes_outlive_a_restart_and_are_in_a_restored_table(tmp_path: P
         assert by_rank(connection, "restored") == ["4", "3", "2", "1", "0"]
 
 
+def test_writes_tell_the_size_of_the_item_collection_when_asked(tmp_path: Path) -> None:
+    key = {"forum": {"S": "kafka"}, "at": {"S": "1"}}
+    told = {"ItemCollectionKey": {"forum": {"S": "kafka"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
+    update = {"UpdateExpression": "SET #r = :r", "ExpressionAttributeNames": {"#r": "rank"}}
+    requests: list[tuple[str, Request]] = [
+        ("PutItem", {"TableName": TABLE, "Item": key}),
+        ("UpdateItem", {"TableName": TABLE, "Key": key, "ExpressionAttributeValues": {":r": {"N": "1"}}, **update}),
+        ("DeleteItem", {"TableName": TABLE, "Key": key}),
+    ]
+    with standalone(tmp_path) as server, closing(Connection(server.port)) as connection:
+        asked(connection, "CreateTable", create({"rank": "N"}, index("by-rank", "rank")))
+        for operation, body in requests:
+            answer = asked(connection, operation, {**body, "ReturnItemCollectionMetrics": "SIZE"})
+            assert answer["ItemCollectionMetrics"] == told
+            assert "ItemCollectionMetrics" not in asked(connection, operation, body)
+        puts = [{"PutRequest": {"Item": {**key, "at": {"S": at}}}} for at in "abc"]
+        batch = {"RequestItems": {TABLE: puts}, "ReturnItemCollectionMetrics": "SIZE"}
+        assert asked(connection, "BatchWriteItem", batch)["ItemCollectionMetrics"] == {TABLE: [told]}
+
+
 # --- beside DynamoDB Local ---------------------------------------------------------------------------------------
 
 COMPARED = create(

@@ -18,6 +18,7 @@ from stator.rules.key_checks import check_key, check_new_item, check_own_key
 
 from ..batches import answered, check_distinct, shares
 from ..http_messages import Response, Usage
+from ..item_collections import item_collection, wants_collections
 from ..request_values import table_name
 from ..response_bodies import array, consumed, json_object, spliced
 from ..routing import Router
@@ -32,6 +33,7 @@ class _Part:
     named: str
     given: list[dict[str, Any]]
     table: Table
+    items: list[Item]
     commands: list[PutItem | DeleteItem]
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
@@ -42,6 +44,14 @@ class _Part:
     def units(self) -> float:
         """Write units of what was done."""
         return sum(write_units(outcome.bytes_written) for outcome in self.outcomes.values())
+
+    def collections(self) -> bytes:
+        """The metrics of each item collection that was written to."""
+        told = {
+            item_collection(self.table, self.items[place], done.partition_bytes)
+            for place, done in self.outcomes.items()
+        }
+        return array(sorted(told))
 
     def index_units(self) -> dict[str, float]:
         """Write units that it cost the table's indexes."""
@@ -63,9 +73,9 @@ def batch_write_item(request: dict[str, Any], router: Router) -> "asyncio.Future
         table = router.table(table_name(named))
         indexes = None if capacity is None else measured_indexes(table)
         commands = [_command(table, item, image, indexes) for item, image in items]
-        parts.append(_Part(named, request["RequestItems"][named], table, commands))
+        parts.append(_Part(named, request["RequestItems"][named], table, [item for item, _ in items], commands))
     check_distinct([(part.table.table_id, command.key) for part in parts for command in part.commands])
-    return router.later(_answer(parts, router, capacity))
+    return router.later(_answer(parts, router, request))
 
 
 def _checked(given: dict[str, Any]) -> tuple[Item, bytes | None]:
@@ -97,7 +107,7 @@ def _command(
     return PutItem(table.key.item_key(item), image, measured=measured, indexes=indexes or [])
 
 
-async def _answer(parts: list[_Part], router: Router, capacity: str | None) -> Response:
+async def _answer(parts: list[_Part], router: Router, request: dict[str, Any]) -> Response:
     asked = [
         ((part, places), router.write_many(log_id, [part.commands[place] for place in places]))
         for part in parts
@@ -106,10 +116,16 @@ async def _answer(parts: list[_Part], router: Router, capacity: str | None) -> R
     for (part, places), done in await answered(asked):
         part.outcomes.update(zip(places, done.outcomes, strict=False))
     units = {part.named: part.units() for part in parts}
+    capacity = request.get("ReturnConsumedCapacity")
     told = [consumed(capacity, part.table, units[part.named], part.index_units()) for part in parts]
     undone = [part for part in parts if len(part.outcomes) < len(part.commands)]
+    collected = [part for part in parts if wants_collections(request, part.table)]
     return spliced(
         ("UnprocessedItems", json_object((part.named, part.undone()) for part in undone)),
+        (
+            "ItemCollectionMetrics",
+            json_object((part.named, part.collections()) for part in collected) if collected else None,
+        ),
         ("ConsumedCapacity", array([one for one in told if one]) if any(told) else None),
         usage=tuple(Usage(part.table.name, write_units=units[part.named]) for part in parts),
     )

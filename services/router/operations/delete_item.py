@@ -36,4 +36,4 @@ def delete_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         measured=capacity is not None,
         indexes=measured_indexes(table) if capacity is not None else [],
     )
-    return router.write(table, command, partial(written, table, capacity))
+    return router.write(table, command, partial(written, request, table, key))

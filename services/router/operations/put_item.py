@@ -43,4 +43,4 @@ def put_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Respons
         measured=capacity is not None,
         indexes=measured_indexes(table) if capacity is not None else [],
     )
-    return router.write(table, command, partial(written, table, capacity))
+    return router.write(table, command, partial(written, request, table, item))

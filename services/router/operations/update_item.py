@@ -40,4 +40,4 @@ def update_item(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
         index_keys=index_key_limits(table.secondary_indexes),
         indexes=measured_indexes(table) if capacity is not None else [],
     )
-    return router.write(table, command, partial(written, table, capacity))
+    return router.write(table, command, partial(written, request, table, key))
