@@ -17,7 +17,7 @@ from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_memory import MemoryViews
 from stator.codec.catalog_entries import Entry, encode_entry, table_key
-from stator.model.errors import OutcomeUnknownError, RetryableError, ServiceUnavailableError
+from stator.model.errors import OutcomeUnknownError, RequestError, RetryableError, ServiceUnavailableError
 from stator.model.key_order import TOKENS, token
 from stator.model.positions import CATALOG_LOG, LogId, LogPosition, TimestampUs
 from stator.model.tables import KeyAttribute, KeySchema, Table, even_partitions, partition_for
@@ -193,7 +193,7 @@ def test_one_item_cannot_be_written_under_two_names_of_its_table() -> None:
     async def scenario() -> None:
         world = World()
         named = {"Notes": [put("a")], "arn:aws:dynamodb:us-east-1:000000000000:table/Notes": [put("a", "2")]}
-        with pytest.raises(Exception, match="Provided list of item keys contains duplicates"):
+        with pytest.raises(RequestError, match="Provided list of item keys contains duplicates"):
             batch_write_item({"RequestItems": named}, world.router)
 
     run(scenario())
@@ -215,5 +215,39 @@ def test_a_scan_reads_all_partitions_while_pages_end_between_them() -> None:
         places = [token(TABLE.key.item_key({"id": {"S": name}})) for name in found]
         assert places == sorted(places)
         assert places[-1] < TOKENS
+
+    run(scenario())
+
+
+KEYS = [{"id": {"S": str(number)}} for number in range(100)]
+PUTS = [put(str(number)) for number in range(25)]
+TWICE = "Provided list of item keys contains duplicates"
+NO_ONE_KIND = (
+    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+)
+
+
+@pytest.mark.parametrize(
+    ("operation", "items", "said"),
+    [
+        (batch_get_item, {"a": {"Keys": KEYS}, "b": {"Keys": KEYS[:1]}}, "Too many items requested for the BatchGetItem call"),
+        (batch_get_item, {"a": {"Keys": [KEYS[0], KEYS[0]]}}, TWICE),
+        (batch_get_item, {"a": {"Keys": KEYS}}, "Requested resource not found"),
+        (batch_get_item, {"Notes": {"Keys": [{}]}}, "The provided key element does not match the schema"),
+        (batch_write_item, {"a": PUTS, "b": PUTS[:1]}, "Too many items requested for the BatchWriteItem call"),
+        (batch_write_item, {"a": [{}]}, NO_ONE_KIND),
+        (batch_write_item, {"a": [PUTS[0] | {"DeleteRequest": {"Key": KEYS[0]}}]}, NO_ONE_KIND),
+        (batch_write_item, {"a": [put("0", "x" * 410_000)]}, "Item size has exceeded the maximum allowed size"),
+        (batch_write_item, {"a": [PUTS[0], {"DeleteRequest": {"Key": KEYS[0]}}]}, "Requested resource not found"),
+        (batch_write_item, {"Notes": [PUTS[0], {"DeleteRequest": {"Key": KEYS[0]}}]}, TWICE),
+    ],
+)  # fmt: skip
+def test_a_wrong_batch_is_refused_before_anything_is_asked(operation: Any, items: dict[str, Any], said: str) -> None:
+    """In the order of AWS's checks, as recorded in dynalite's tests: what needs no table comes first."""
+
+    async def scenario() -> None:
+        with pytest.raises(RequestError) as refused:
+            operation({"RequestItems": items}, World().router)
+        assert refused.value.message == said
 
     run(scenario())
