@@ -41,6 +41,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("STATOR_PORT", "many"),
         ("STATOR_PORT", "nan"),
         ("STATOR_PORT", "65536"),
+        ("STATOR_ADMIN_PORT", "many"),
         ("STATOR_PARTITIONS", "0"),
         ("STATOR_PARTITIONS", "1.5"),
         ("STATOR_SEGMENT_AGE_S", "inf"),
@@ -56,6 +57,21 @@ def test_a_missing_setting_is_named(name: str) -> None:
 def test_a_setting_that_cannot_be_understood_is_named_with_its_value(name: str, value: str) -> None:
     with pytest.raises(StartupError, match=name):
         cluster_settings(GOOD | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "admin_port"),
+    [
+        ({}, 8002),
+        ({"STATOR_PORT": "9000"}, 9002),
+        ({"STATOR_PORT": "0"}, 0),
+        ({"STATOR_PORT": "65535"}, 0),
+        ({"STATOR_PORT": "9000", "STATOR_ADMIN_PORT": "0"}, 0),
+        ({"STATOR_ADMIN_PORT": "7777"}, 7777),
+    ],
+)
+def test_the_admin_port_is_two_above_the_apis_unless_it_is_given(given: dict[str, str], admin_port: int) -> None:
+    assert cluster_settings(GOOD | given).admin_port == admin_port
 
 
 def test_the_secret_is_not_shown() -> None:
