@@ -1,8 +1,9 @@
 """What a process counts, in plain numbers: an addition where something happens, and no more.
 
 Everything happens on the event loop's thread, so a counter needs no lock: it is an object with a number in it, got once
-(`Meters.counter`) and kept by whoever counts (docs/decisions/0011 has what that saves). `metrics_page.py` turns all of it into Prometheus' format when it is asked. Labels come from what exists (tables of the
-catalog, operations we serve), never from what a client sent: the number of series must stay bounded.
+(`Meters.counter`) and kept by whoever counts (docs/decisions/0011 has what that saves). `metrics_page.py` turns all of it into
+Prometheus' format when it is asked. Labels come from what exists (tables of the catalog, operations we serve), never from what
+a client sent: the number of series must stay bounded.
 """
 
 from bisect import bisect_left
