@@ -42,7 +42,7 @@ class PageReading:
         self._carried = None if query.local is None else query.local.carried
         self._fetches = query.local is not None and query.local.whole
         self._left = _stretch(query)
-        looked_into = query.filter is not None or query.projection is not None or query.local is not None
+        looked_into = query.filter is not None or query.projection is not None or self._carried is not None
         self._estimates = not (looked_into or query.measured)
         self._estimated: list[bytes] = []
         self._images: list[bytes] = []

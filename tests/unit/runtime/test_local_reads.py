@@ -81,7 +81,7 @@ def test_what_is_fetched_from_the_table_is_counted_for_each_item() -> None:
 
 def test_an_index_that_carries_all_gives_the_image_as_it_is_stored() -> None:
     whole = post(1, 30, text="all")
-    page = ask(view_of(whole), carried=None)
+    page = ask(view_of(whole), carried=None, measured=True)
     assert page.images == [encode_image(whole)]
     assert (page.bytes_read, page.fetched_units) == (item_size(whole), 0)
 
