@@ -68,13 +68,15 @@ class MinioArchive:
     async def open(self) -> None:
         """Make the bucket if it is missing.
 
-        Raises StartupError when the store refuses us, OSError when it does not answer: one that was started a moment ago
-        refuses connections, then answers 503.
+        Raises StartupError when the bucket's name is none or the store refuses us, OSError when it does not answer: one that
+        was started a moment ago refuses connections, then answers 503.
         """
         try:
             await self._run(self._make_bucket)
         except PermissionError as error:
             raise StartupError(f"object store at {self._settings.endpoint} refuses the keys given: {error}") from error
+        except ValueError as error:
+            raise StartupError(f"object store bucket {self._settings.bucket!r}: {error}") from error
 
     async def put(self, name: str, data: bytes) -> None:
         """See ports/archive.py."""

@@ -91,3 +91,12 @@ def test_an_endpoint_that_is_no_url_stops_the_start(endpoint: str) -> None:
     settings = S3Settings(endpoint=endpoint, bucket="stator", access_key="a-key", secret_key="a-secret")
     with pytest.raises(StartupError, match="is not a http"):
         MinioArchive(settings)
+
+
+@pytest.mark.parametrize("bucket", ["", "x", "with space"])
+def test_a_bucket_that_cannot_have_its_name_stops_the_start_with_one_line(bucket: str) -> None:
+    endpoint = f"http://127.0.0.1:{closed_port()}"
+    archive = MinioArchive(S3Settings(endpoint=endpoint, bucket=bucket, access_key="a-key", secret_key="a-secret"))
+    with pytest.raises(StartupError, match=rf"^object store bucket '{bucket}': [^\n]+$"):
+        asyncio.run(archive.open())
+    archive.close()
