@@ -26,8 +26,10 @@ def chart(rows: Sequence[Row]) -> str:
     width = COLUMNS * PANEL_WIDTH + 2 * MARGIN
     height = HEAD + -(-len(operations) // COLUMNS) * PANEL_HEIGHT + MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-        ' font-family="system-ui, sans-serif" font-size="11">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+            ' font-family="system-ui, sans-serif" font-size="11">'
+        ),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         _text(MARGIN, 26, "Requests a second, by connections", size=16, anchor="start", bold=True),
         *_legend(),
@@ -66,7 +68,7 @@ def _panel(rows: Sequence[Row]) -> Iterator[str]:
         yield from _bar(middle - BAR_WIDTH - 1, floor, row.stator(_rate), per_unit, COLOURS["Stator"])
         yield from _bar(middle + 1, floor, row.peer(_rate), per_unit, COLOURS["DynamoDB Local"])
         yield _text(middle, floor + 16, str(row.connections))
-        yield _text(middle, floor + 30, f"{row.ratio.median:.1f}×", bold=True)
+        yield _text(middle, floor + 30, f"{row.ratio.median:.1f} times", bold=True)
 
 
 def _bar(left: float, floor: float, rate: Spread, per_unit: float, colour: str) -> Iterator[str]:
