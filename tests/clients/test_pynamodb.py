@@ -120,7 +120,7 @@ def test_a_model_comes_back_as_it_was_saved() -> None:
     assert found.serialize() == saved.serialize()
     assert found.expires == expires
     assert found.version == 1
-    found.refresh()
+    found.refresh(consistent_read=True)
     found.delete()
     with pytest.raises(DoesNotExist):
         Employee.get("types", "all of them", consistent_read=True)
