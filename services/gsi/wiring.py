@@ -19,6 +19,7 @@ from stator.runtime.health import ARCHIVE_PROBE, answers
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.log_gauges import LogGauges
 from stator.runtime.patience import ATTEMPT_S, wait_for
+from stator.runtime.reads import place_of
 from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
 from stator.runtime.vitals import Vitals
@@ -71,6 +72,7 @@ class GsiProcess:
         snapshots = Snapshots(self._archive, clock)
         replica = Replica(log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), snapshots.install_base)
         catalog = Catalog(replica)
+        self._vitals.places.append(lambda: [place_of(replica, "views")])
         tasks.spawn("catalog", replica.run())
         await replica.reached(end)
 

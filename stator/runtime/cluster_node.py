@@ -27,6 +27,7 @@ from stator.runtime.log_gauges import LogGauges
 from stator.runtime.membership import Membership
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.patience import ATTEMPT_S, wait_for
+from stator.runtime.reads import place_of
 from stator.runtime.replica import Replica
 from stator.runtime.settings import ClusterSettings
 from stator.runtime.snapshots import Snapshots
@@ -90,6 +91,7 @@ class ClusterNode:
         self.tasks.spawn("catalog", replica.run())
         await replica.reached(end)
         self.catalog = Catalog(replica)
+        self.vitals.places.append(lambda: [place_of(replica, "views")])
         self.membership = Membership(self.name, settings.members, self.peers, self.clock, leads)
         self.placement = ClusterPlacement(self.membership, settings.members)
         self.partitions = PartitionClient(self.peers, self.placement)

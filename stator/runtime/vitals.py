@@ -82,4 +82,9 @@ class Vitals:
         return []
 
     async def _check_places(self) -> list[str]:
-        return [f"log {place.log_id} ({place.duty}): {place.problem}" for place in self.standing() if place.problem]
+        return [
+            f"log {place.log_id} ({place.duty}) does not check: {place.problem}. If no other process says so, stop this one"
+            " and delete its views: they are made again from the log"
+            for place in self.standing()
+            if place.problem
+        ]

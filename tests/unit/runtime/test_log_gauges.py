@@ -100,12 +100,13 @@ def test_damage_and_a_full_disk_are_warnings_and_no_reason() -> None:
     vitals.health.starting = None
 
     def broken() -> Iterable[Place]:
-        yield Place(log_id=5, duty="views", next_offset=7, problem="it does not check")
+        yield Place(log_id=5, duty="views", next_offset=7, problem="record 7 is cut short")
 
     vitals.places.append(broken)
     verdict = asyncio.run(vitals.health.verdict())
     assert verdict.ready
-    assert verdict.warnings == ["log 5 (views): it does not check"]
+    (warning,) = verdict.warnings
+    assert warning.startswith("log 5 (views) does not check: record 7 is cut short. If no other process")
 
 
 def test_ends_are_those_of_the_logs_that_answer() -> None:
