@@ -3,14 +3,15 @@
 A cursor's point is a place in the source log, its hint the offset in the topic where to look for it. Sequence numbers and
 timestamps rise along a partition of a topic, so both are found by halving.
 
-Not to break: whether a stream has ended here is asked before its topic is read to the end. Its publisher records the end in
-the transaction of the last messages, so that then nothing is left out.
+Not to break: a stream is at its end here only if, in this order, its publisher has recorded that it ended, and no transaction
+is open in its topic. The end is recorded in the transaction of the last messages, but the two need not show at the same time:
+Kafka answers a commit before it has marked all partitions.
 """
 
 from collections.abc import Callable
 from typing import Self
 
-from confluent_kafka import Message
+from confluent_kafka import IsolationLevel, Message
 
 from stator.adapters.change_topic_ends import TopicEnds
 from stator.adapters.change_topic_readers import Place, TopicReader, TopicReaders, offset_of
@@ -30,10 +31,18 @@ _BEGINNING = ChangePoint(Offset(0))
 class KafkaChangeHistory:
     """All change streams of one deployment. Make it with `connect`."""
 
-    def __init__(self, log: Log, source_topic: Callable[[LogId], str], ends: TopicEnds, readers: TopicReaders) -> None:
+    def __init__(
+        self,
+        log: Log,
+        source_topic: Callable[[LogId], str],
+        ends: TopicEnds,
+        written: TopicEnds,
+        readers: TopicReaders,
+    ) -> None:
         self._log = log
         self._source_topic = source_topic
         self._ends = ends
+        self._written = written
         self._readers = readers
         self._endings: dict[Place, ChangePoint] = {}
 
@@ -53,13 +62,14 @@ class KafkaChangeHistory:
 
         Raises StartupError when no broker answers within `timeout_s`.
         """
-        settings = {**(client or {}), "bootstrap.servers": bootstrap, "group.id": group}
-        ends = TopicEnds(settings, clock)
+        settings = {**(client or {}), "bootstrap.servers": bootstrap}
+        ends = TopicEnds(settings, clock, IsolationLevel.READ_COMMITTED)
+        written = TopicEnds(settings, clock, IsolationLevel.READ_UNCOMMITTED)
         try:
             await ends.reach(timeout_s)
         except HistoryUnavailableError as error:
             raise StartupError(f"Kafka is not reachable at {bootstrap} ({error})") from error
-        return cls(log, source_topic, ends, TopicReaders(settings))
+        return cls(log, source_topic, ends, written, TopicReaders({**settings, "group.id": group}))
 
     async def tip(self, shard: Shard) -> ShardCursor:
         """See `ChangeHistory.tip`. The source's end: what is behind it may already be in the topic, or not be there yet."""
@@ -106,6 +116,7 @@ class KafkaChangeHistory:
     async def close(self) -> None:
         """Leave the brokers."""
         await self._ends.close()
+        await self._written.close()
         await self._readers.close()
 
     async def _find(self, shard: Shard, wanted: Callable[[ChangeRecord], bool]) -> tuple[int, ChangeRecord | None]:
@@ -126,9 +137,15 @@ class KafkaChangeHistory:
         return any(record.place.point == point for record in page.records)
 
     async def _closed(self, shard: Shard) -> bool:
-        """Whether everything of an ended stream is in its topic."""
-        if not shard.ended:
+        """Whether the topic holds everything of a stream that has ended, and all of it is to be seen."""
+        if not shard.ended or not await self._published(shard):
             return False
+        place = _place(shard)
+        written = await self._written.end(place)
+        end = await self._ends.end(place)
+        return written is None or (end is not None and end >= written)
+
+    async def _published(self, shard: Shard) -> bool:
         source = self._source_topic(shard.log_id), 0
         committed = await self._readers.use(source, lambda reader: reader.committed(source))
         if committed.offset < 0:

@@ -24,11 +24,12 @@ Waiting = dict[Place, "asyncio.Future[int | None]"]
 
 
 class TopicEnds:
-    """Ends as consumers with `read_committed` see them: before the first transaction that is under way."""
+    """Ends as consumers of some isolation level see them: with READ_COMMITTED, before the first transaction under way."""
 
-    def __init__(self, client: Settings, clock: Clock) -> None:
+    def __init__(self, client: Settings, clock: Clock, isolation: IsolationLevel) -> None:
         self._admin = AdminClient({**CONNECTION, **ADMIN, **client})
         self._clock = clock
+        self._isolation = isolation
         self._waiting: Waiting = {}
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -73,7 +74,7 @@ class TopicEnds:
             return {}
         asked = self._admin.list_offsets(
             {TopicPartition(*place): _LATEST for place in places},
-            isolation_level=IsolationLevel.READ_COMMITTED,
+            isolation_level=self._isolation,
             request_timeout=_REQUEST_TIMEOUT_S,
         )
         answers: dict[Place, Any] = {}

@@ -61,20 +61,22 @@ class TopicReader:
         return found
 
     def _fetch(self, place: Place) -> list[Message]:
+        """What the consumer hands out next, which is taken whole: behind the news of an end there may be messages again."""
         found: list[Message] = []
         for _ in range(_POLLS_MAX):
             first = self._consumer.poll(_POLL_S)
+            ended = False
             for message in () if first is None else (first, *self._consumer.consume(_BURST, 0)):
                 error = message.error()
                 if error is None:
                     found.append(message)
                     self._fetched_to = offset_of(message) + 1
                 elif error.code() == _END:
+                    ended = True
                     self._fetched_to = offset_of(message)
-                    return found
                 elif error.code() in _GONE:
                     raise ChangesTrimmedError
-            if found:
+            if found or ended:
                 return found
         raise HistoryUnavailableError(f"no broker gives messages of {place[0]}")
 
