@@ -39,6 +39,7 @@ def settings(service: str, directory: Path, kafka: str) -> Settings:
         "STATOR_S3_SECRET_KEY": "any",
         "STATOR_S3_BUCKET": "any",
         "STATOR_PORT": str(free_port()),
+        "STATOR_ADMIN_PORT": "0",
     }
 
 

@@ -73,6 +73,7 @@ class Worker:
             "STATOR_KAFKA": bootstrap,
             "STATOR_LOG_PREFIX": PREFIX,
             "STATOR_DATA": str(directory / name),
+            "STATOR_ADMIN_PORT": "0",
             "STATOR_S3_ENDPOINT": "http://127.0.0.1:9",
             "STATOR_S3_BUCKET": "unused",
             "STATOR_S3_ACCESS_KEY": "unused",
