@@ -33,9 +33,6 @@ from stator.runtime.partition_client import PartitionClient
 
 _log = structlog.get_logger()
 
-SETTLED_PATIENCE_S = 4.0
-"""How long an operation waits until all logs have the new definition before it answers UPDATING."""
-
 Change = Callable[[Table], Table]
 
 
@@ -162,7 +159,5 @@ class TableChanges:
             found = catalog.table(table.name)
             return found is None or found.table_id != table.table_id or found.settled
 
-        waiting = asyncio.ensure_future(self._catalog.until(settled))
-        await asyncio.wait([waiting], timeout=SETTLED_PATIENCE_S)
-        waiting.cancel()
+        await self._catalog.soon(settled)
         return self._catalog.table(table.name) or table

@@ -43,10 +43,6 @@ from .log_stock import LogStock
 
 _log = structlog.get_logger()
 
-ACTIVE_PATIENCE_S = 4.0
-"""How long CreateTable waits for the table to become ACTIVE before it answers CREATING: under the SDKs' read timeout, and an
-SDK's waiter that sees CREATING sleeps for 20 s."""
-
 SWEEP_S = 60.0
 """Between two looks for logs that belong to no table."""
 
@@ -133,6 +129,7 @@ class TableControl:
         if held.table.status != "DELETING" and not await self._writer.set(deleting, held.version_us):
             raise ResourceInUseError(f"Attempt to change a resource which is still in use: {name}")
         self._start_work(deleting)
+        await self._catalog.soon(lambda _: self._held(deleting) is None)
         return {"TableDescription": describe_deleted_table(deleting)}
 
     async def _restore_table(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -267,9 +264,7 @@ class TableControl:
             found = catalog.table(table.name)
             return found is None or found.status == "ACTIVE"
 
-        waiting = asyncio.ensure_future(self._catalog.until(active))
-        await asyncio.wait([waiting], timeout=ACTIVE_PATIENCE_S)
-        waiting.cancel()
+        await self._catalog.soon(active)
         return self._catalog.table(table.name) or table
 
 

@@ -15,6 +15,10 @@ from stator.model.records import Envelope, Kind
 from stator.model.tables import Table
 from stator.runtime.replica import Replica
 
+SOON_S = 4.0
+"""How long a table operation waits for what it began before it answers that it goes on: under the SDKs' read timeout, and an SDK's
+waiter that finds the table CREATING, UPDATING or DELETING sleeps for 20 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
@@ -56,6 +60,12 @@ class Catalog:
         """Return once `wanted(self)` holds."""
         while not wanted(self):
             await self._changed.wait()
+
+    async def soon(self, wanted: Callable[["Catalog"], bool]) -> None:
+        """Return once `wanted(self)` holds, or after `SOON_S` anyway."""
+        waiting = asyncio.ensure_future(self.until(wanted))
+        await asyncio.wait([waiting], timeout=SOON_S)
+        waiting.cancel()
 
     @property
     def next_offset(self) -> Offset:
