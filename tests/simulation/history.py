@@ -6,6 +6,9 @@ from enum import Enum
 from stator.model.item import Item
 from stator.model.positions import LogId
 
+EXPIRY = "until"
+"""The attribute by which items expire, where they do."""
+
 
 class Told(Enum):
     """What a client knows of an attempt."""
@@ -33,6 +36,8 @@ class Attempt:
     condition: str | None = None
     wanted_n: int = 0
     colour: str = ""
+    until_s: int = 0
+    """When what is put expires; 0: never."""
     asked_at: float = 0.0
     told_at: float = float("inf")
     told: Told = Told.NOTHING
@@ -59,7 +64,8 @@ class Attempt:
             return None
         mine = {"tok": {"S": self.token}, "colour": {"S": self.colour}}
         if self.verb == "put":
-            return {**key_of(self.item_id), "n": {"N": str(self.wanted_n)}, **mine}
+            until = {EXPIRY: {"N": str(self.until_s)}} if self.until_s else {}
+            return {**key_of(self.item_id), "n": {"N": str(self.wanted_n)}, **until, **mine}
         before = old or key_of(self.item_id)
         return {**before, **mine, "n": {"N": str(int(before.get("n", {"N": "0"})["N"]) + 1)}}
 

@@ -16,7 +16,9 @@ from stator.runtime.catalog import Catalog
 from tests.simulation.checkers import (
     acked_in_log,
     archive_equals_log,
+    definitions,
     eventual_reads,
+    expiry,
     gapless,
     index_equals_projection,
     restore_equals_model,
@@ -177,6 +179,9 @@ class _Run:
         events += [(dice.uniform(0, lasts_s), "restore") for _ in range(dice.choice((0, 1, 2)))]
         if self._doomed is not None:
             events.append((dice.uniform(0, lasts_s), "drop"))
+        # Dice of their own, so that seeds without them play as they always did.
+        others = Random(f"define {self.result.seed}")
+        events += [(others.uniform(0, lasts_s), "define") for _ in range(others.choice((0, 0, 3, 8)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self.result.problems.extend(self._leaders.check(self._cluster))
@@ -184,6 +189,8 @@ class _Run:
                 case "operations":
                     for _ in range(dice.choice((1, 1, 2, 8))):
                         self._workload.issue([*self._tables, *([self._doomed] if self._doomed else [])])
+                case "define":
+                    self._under_way.append(loop.create_task(self._workload.redefine(others.choice(self._tables))))
                 case "drop":
                     self._under_way.append(loop.create_task(self._workload.drop(DOOMED)))
                 case "fault":
@@ -256,6 +263,10 @@ class _Run:
             elif replica.position.next_offset < store.end(replica.log_id):
                 yield f"{name}: view of log {replica.log_id} stands at {replica.position.next_offset}"
         for table in self._tables:
+            defined = self._catalog().table(table.name)
+            assert defined is not None
+            yield from definitions.check(store, defined)
+            yield from expiry.left_over(store, defined, self._cluster.loop.time())
             yield from index_equals_projection.check(store, objects, table)
             for partition in table.partitions:
                 yield from archive_equals_log.check(store, objects, partition.log_id, whole=True)
@@ -270,6 +281,7 @@ class _Run:
                 log_id = partition.log_id
                 attempts = [one for one in self._workload.history.attempts if one.log_id == log_id]
                 yield from acked_in_log.check(store, log_id, attempts)
+                yield from expiry.check(store, log_id)
                 yield from strong_reads.check(store, log_id, attempts)
                 yield from eventual_reads.check(store, log_id, attempts)
 

@@ -152,6 +152,17 @@ def bases_say_where_they_were(patch: Patch) -> None:
     patch.setattr(restore_tables, "_totals", lambda _origin, position: position)
 
 
+def definitions_as_they_come(patch: Patch) -> None:
+    """A leader appends whatever definition it is sent, late and twice."""
+    define = write_path.WritePath._define
+
+    def obedient(self: Any, waiting: Any, wanted: Any) -> None:
+        self._revision = -1
+        define(self, waiting, wanted)
+
+    patch.setattr(write_path.WritePath, "_define", obedient)
+
+
 PLANTED = (
     any_report_confirms,
     no_sequence,
@@ -164,6 +175,7 @@ PLANTED = (
     lanes_go_on_from_the_furthest,
     clock_is_the_timestamp,
     bases_say_where_they_were,
+    definitions_as_they_come,
 )
 
 FIRST_SEED = {lanes_go_on_from_the_furthest: 50}

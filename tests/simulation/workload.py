@@ -34,8 +34,9 @@ from stator.rules.commands import (
     Write,
     WriteMany,
 )
+from tests.simulation.clock import START_US
 from tests.simulation.cluster import Cluster, Machine, Node
-from tests.simulation.history import Attempt, History, Told, key_of
+from tests.simulation.history import EXPIRY, Attempt, History, Told, key_of
 
 COLOURS = ("red", "green", "blue")
 VERBS = ("put", "add", "delete", "get", "find", "look", "browse", "write many", "get many", "scan")
@@ -54,6 +55,7 @@ class Workload:
         self._cluster = cluster
         self._dice = dice
         self._keys = dice.randint(2, 6)
+        self._expiry_dice = Random(self._keys)
 
     # --- data ------------------------------------------------------------------------------------------------
 
@@ -88,7 +90,13 @@ class Workload:
             condition=draw.choice((None, None, "absent", "counted")) if verb in {"put", "add", "delete"} else None,
             wanted_n=draw.randrange(4),
             colour=draw.choice(COLOURS),
+            until_s=self._until_s(),
         )
+
+    def _until_s(self) -> int:
+        draw = self._expiry_dice
+        now_s = round(START_US / 1e6 + self._cluster.loop.time())
+        return now_s + draw.randint(-2, 8) if draw.random() < 0.7 else 0
 
     async def _operate(self, node: Node, table: Table, verb: str, draw: Random) -> None:
         for _ in range(TRIES):
@@ -212,6 +220,19 @@ class Workload:
             self.history.restores.append((source.name, target, at_us))
             return True
         return False
+
+    async def redefine(self, table: Table) -> None:
+        """Ask once for a change that the table's logs must know of; it may be one that changes nothing."""
+        enabled = self._expiry_dice.random() < 0.7
+        await self._expiry_dice.choice((self._expire, self._stream))(table.name, enabled)
+
+    async def _expire(self, name: str, enabled: bool) -> None:
+        wanted = {"Enabled": enabled, "AttributeName": EXPIRY}
+        await self.control("UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": wanted})
+
+    async def _stream(self, name: str, enabled: bool) -> None:
+        wanted = {"StreamEnabled": enabled, **({"StreamViewType": "KEYS_ONLY"} if enabled else {})}
+        await self.control("UpdateTable", {"TableName": name, "StreamSpecification": wanted})
 
     async def drop(self, name: str) -> None:
         """Ask once for a table's deletion."""
