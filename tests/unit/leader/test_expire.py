@@ -151,6 +151,7 @@ def test_a_stale_look_at_the_view_deletes_nothing(newest: dict[str, str] | None)
     async def scenario(world: Deployment) -> None:
         await world.create()
         expiring = Expiring(world)
+        await world.ask("UpdateTimeToLive", EXPIRE)
         await expiring.put("x", number(expiring.now_s - 10))
         log_id, key = expiring.log_of("x")
         partition = world.leaders.partition(log_id)
@@ -163,6 +164,19 @@ def test_a_stale_look_at_the_view_deletes_nothing(newest: dict[str, str] | None)
         assert outcome.timestamp_us == 0
         assert await expiring.there("x") == [newest is not None]
         assert all(effect.origin == "" for effect in expiring.effects())
+
+    play(scenario)
+
+
+def test_a_view_from_before_the_latest_definition_deletes_nothing() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        expiring = Expiring(world)
+        await expiring.put("x", number(expiring.now_s - 10))
+        log_id, key = expiring.log_of("x")
+        outcome = await world.leaders.partition(log_id).submit(Expire(key, "until", expiring.now_s))
+        assert outcome.timestamp_us == 0
+        assert await expiring.there("x") == [True]
 
     play(scenario)
 
