@@ -148,10 +148,11 @@ class RandomLog:
         self.effects += [(self.end, effect) for effect in effects]
         self._accepted(raw, items)
 
-    def define(self) -> None:
-        """Some definitions have the views order items by an expiry, which every item has."""
-        expiry = self.dice.choice([b"", b',"ttl_attribute":"v"'])
-        definition = b'{"revision":%d%b}' % (self._tick(), expiry)
+    def define(self, *, expiring: bool | None = None) -> None:
+        """Have the views order items by an expiry, which every item has, or not; unless told, some definitions do."""
+        if expiring is None:
+            expiring = self.dice.random() < 0.5
+        definition = b'{"revision":%d%b}' % (self._tick(), b',"ttl_attribute":"v"' if expiring else b"")
         raw = self._leader.record(self.log_id, Kind.DEFINE, self._now, encode_define(definition), DEFINE)
         self._accepted(raw, definition=definition)
 

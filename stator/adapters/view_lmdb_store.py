@@ -14,25 +14,25 @@ import lmdb
 from stator.adapters.lmdb_environment import open_environment, translated
 from stator.codec.view_values import (
     decode_item,
-    decode_layout,
+    decode_layouts,
     decode_position,
     encode_item,
-    encode_layout,
+    encode_layouts,
     encode_position,
 )
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, DerivedRow, StoredItem
-from stator.rules.local_rows import NO_ROWS, LocalLayout, RowMoves, row_keys, row_moves
+from stator.rules.local_rows import NO_ROWS, LaidOut, LocalLayout, RowMoves, row_moves, rows_due
 
 ENGINE = 1
 _POSITION_KEY = b"position"
-_LAYOUT_KEY = b"layout"
+_LAYOUTS_KEY = b"layouts"
 _INSTALL_BYTES = 4 * 1024 * 1024
 """One transaction of an install: large enough to pay its commit, small enough to keep its dirty pages in memory."""
-_DERIVE_ITEMS = 256
-_DERIVE_BYTES = 512 * 1024
-"""One step of `derive`, whichever comes first: some milliseconds."""
+_DERIVE_ITEMS = 64
+_DERIVE_BYTES = 128 * 1024
+"""One step of `derive`, whichever comes first: some 2 ms."""
 
 
 class LmdbView:
@@ -47,7 +47,7 @@ class LmdbView:
             self._rows = self._env.open_db(b"rows")
             self._meta = self._env.open_db(b"meta")
             self._position = self._stored_position()
-            self._layout = self._stored_layout()
+            self._laid = self._stored_layouts()
         except BaseException:
             self._env.close()
             raise
@@ -61,10 +61,10 @@ class LmdbView:
                 raise DamagedDataError("it holds items but no position: an install was cut short")
             return LogPosition()
 
-    def _stored_layout(self) -> LocalLayout:
+    def _stored_layouts(self) -> LaidOut:
         with self._env.begin(db=self._meta) as txn:
-            stored = txn.get(_LAYOUT_KEY)
-        return NO_ROWS if stored is None else decode_layout(stored)
+            stored = txn.get(_LAYOUTS_KEY)
+        return LaidOut() if stored is None else decode_layouts(stored)
 
     @property
     def position(self) -> LogPosition:
@@ -74,7 +74,12 @@ class LmdbView:
     @property
     def layout(self) -> LocalLayout:
         """See `ViewReader.layout`."""
-        return self._layout
+        return self._laid.layout
+
+    @property
+    def derived(self) -> bool:
+        """See `ViewReader.derived`."""
+        return self._laid.derived
 
     def get(self, key: bytes) -> StoredItem | None:
         """See `ViewReader.get`."""
@@ -156,47 +161,60 @@ class LmdbView:
 
     def _clear(self) -> None:
         self._position = LogPosition()
-        self._layout = NO_ROWS
+        self._laid = LaidOut()
         with self._env.begin(write=True) as txn:
             txn.drop(self._meta, delete=False)
             txn.drop(self._rows, delete=False)
             txn.drop(self._items, delete=False)
 
-    def derive(self, layout: LocalLayout, position: LogPosition) -> Iterator[None]:
+    def lay_out(self, layout: LocalLayout) -> None:
+        """See `ViewWriter.lay_out`."""
+        self._lay(self._laid.followed_by(layout))
+
+    def derive(self) -> Iterator[None]:
         """See `ViewWriter.derive`."""
-        try:
-            low: bytes | None = b""
-            while low is not None:
+        laid = self._laid
+        low: bytes | None = b""
+        while low is not None:
+            try:
                 with self._env.begin(write=True, db=self._items) as txn:
-                    low = self._derive_from(txn, low, layout)
-                yield
+                    low = self._derive_from(txn, low)
+            except lmdb.Error as error:
+                raise translated(error) from error
+            yield
+            if self._laid is not laid:
+                return
+        self._lay(LaidOut(laid.layout))
+
+    def _lay(self, laid: LaidOut) -> None:
+        if laid == self._laid:
+            return
+        try:
             with self._env.begin(write=True, db=self._meta) as txn:
-                txn.put(_LAYOUT_KEY, encode_layout(layout))
-                txn.put(_POSITION_KEY, encode_position(position))
+                txn.put(_LAYOUTS_KEY, encode_layouts(laid))
         except lmdb.Error as error:
             raise translated(error) from error
-        self._layout, self._position = layout, position
+        self._laid = laid
 
-    def _derive_from(self, txn: "lmdb.Transaction[bytes]", low: bytes, layout: LocalLayout) -> bytes | None:
+    def _derive_from(self, txn: "lmdb.Transaction[bytes]", low: bytes) -> bytes | None:
         """Derive the rows of some items from `low` on; where to go on, or None at the end."""
         derived = derived_bytes = 0
         with txn.cursor() as cursor:
             for key, value in _up(cursor, low, None):
                 if derived >= _DERIVE_ITEMS or derived_bytes >= _DERIVE_BYTES:
                     return key
-                _, image = decode_item(value)
-                had, has = row_keys(self._layout, key, image), row_keys(layout, key, image)
-                self._move_rows(txn, key, RowMoves(had - has, has - had))
+                self._move_rows(txn, key, rows_due(self._laid, key, decode_item(value)[1]))
                 derived += 1
                 derived_bytes += len(value)
         return None
 
     def _write(self, txn: "lmdb.Transaction[bytes]", changes: Iterable[Change]) -> None:
+        derives = self._laid.layout != NO_ROWS or not self._laid.derived
         for key, item in changes:
-            if self._layout != NO_ROWS:
+            if derives:
                 old = txn.get(key)
                 before = None if old is None else decode_item(old)[1]
-                self._move_rows(txn, key, row_moves(self._layout, key, before, None if item is None else item.image))
+                self._move_rows(txn, key, row_moves(self._laid, key, before, None if item is None else item.image))
             if item is None:
                 txn.delete(key)
             else:

@@ -15,15 +15,15 @@ from sortedcontainers import SortedDict
 
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, DerivedRow, StoredItem
-from stator.rules.local_rows import NO_ROWS, LocalLayout, RowMoves, row_keys, row_moves
+from stator.rules.local_rows import LaidOut, LocalLayout, RowMoves, row_moves, rows_due
 
-_DERIVE_ITEMS = 256
+_DERIVE_ITEMS = 64
 """One step of `derive`."""
 
 
 class _Undo(NamedTuple):
     position: LogPosition
-    layout: LocalLayout
+    laid: LaidOut
     before: list[Change]
 
 
@@ -34,7 +34,7 @@ class MemoryView:
         self._items: SortedDict[bytes, StoredItem] = SortedDict()
         self._rows: SortedDict[bytes, bytes] = SortedDict()
         self._position = LogPosition()
-        self._layout = NO_ROWS
+        self._laid = LaidOut()
         self._undo: deque[_Undo] = deque(maxlen=undo_applies_max)
 
     @property
@@ -45,7 +45,12 @@ class MemoryView:
     @property
     def layout(self) -> LocalLayout:
         """See `ViewReader.layout`."""
-        return self._layout
+        return self._laid.layout
+
+    @property
+    def derived(self) -> bool:
+        """See `ViewReader.derived`."""
+        return self._laid.derived
 
     def get(self, key: bytes) -> StoredItem | None:
         """See `ViewReader.get`."""
@@ -86,18 +91,21 @@ class MemoryView:
             raise
         self._position = position
 
-    def derive(self, layout: LocalLayout, position: LogPosition) -> Iterator[None]:
+    def lay_out(self, layout: LocalLayout) -> None:
+        """See `ViewWriter.lay_out`."""
+        self._laid = self._laid.followed_by(layout)
+
+    def derive(self) -> Iterator[None]:
         """See `ViewWriter.derive`."""
-        low = b""
+        laid, low = self._laid, b""
         while keys := list(islice(_between(self._items, low, None), _DERIVE_ITEMS)):
             for key in keys:
-                image = self._items[key].image
-                had, has = row_keys(self._layout, key, image), row_keys(layout, key, image)
-                self._move_rows(key, RowMoves(had - has, has - had))
+                self._move_rows(key, rows_due(laid, key, self._items[key].image))
             low = keys[-1] + b"\0"
             yield
-        self._remember([])
-        self._layout, self._position = layout, position
+            if self._laid is not laid:
+                return
+        self._laid = LaidOut(laid.layout)
 
     def close(self) -> None:
         """See `ViewWriter.close`."""
@@ -108,29 +116,29 @@ class MemoryView:
         self._rows.clear()
         self._undo.clear()
         self._position = LogPosition()
-        self._layout = NO_ROWS
+        self._laid = LaidOut()
 
     def lose_applies(self, count: int) -> int:
         """Take the last `count` applies back, as far as they are remembered; returns how many were."""
         lost = min(count, len(self._undo))
         for _ in range(lost):
-            self._position, self._layout, before = self._undo.pop()
+            self._position, self._laid, before = self._undo.pop()
             self._write(reversed(before))
         if lost:
             self._rows.clear()
             for key, item in self._items.items():
-                self._move_rows(key, row_moves(self._layout, key, None, item.image))
+                self._move_rows(key, row_moves(self._laid, key, None, item.image))
         return lost
 
     def _remember(self, before: list[Change]) -> None:
         if self._undo.maxlen:
-            self._undo.append(_Undo(self._position, self._layout, before))
+            self._undo.append(_Undo(self._position, self._laid, before))
 
     def _write(self, changes: Iterable[Change]) -> None:
         for key, item in changes:
             old = self._items.get(key)
             images = (None if one is None else one.image for one in (old, item))
-            self._move_rows(key, row_moves(self._layout, key, *images))
+            self._move_rows(key, row_moves(self._laid, key, *images))
             if item is None:
                 self._items.pop(key, None)
             else:

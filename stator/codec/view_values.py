@@ -3,7 +3,7 @@
     item       8 bytes timestamp_us, big-endian | canonical DynamoDB-JSON
     position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
                definition, base, base offset
-    layout     msgpack array: sort keys of the local indexes (name, type), expiry attribute
+    layouts    msgpack array of arrays, the layout in force first: sort keys of the local indexes (name, type), expiry attribute
 
 The image stays opaque so that a read splices it into its answer. Fields are only ever added at the end of the position;
 a change of meaning takes a new format number, and views of another format are rebuilt from the log.
@@ -16,7 +16,7 @@ import msgspec
 from stator.model.errors import DamagedDataError
 from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
 from stator.model.tables import KeyAttribute, KeyType
-from stator.rules.local_rows import LocalLayout
+from stator.rules.local_rows import LaidOut, LocalLayout
 
 FORMAT = 2
 
@@ -62,7 +62,7 @@ class _Layout(msgspec.Struct, array_like=True, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Position)
-_layout_decoder = msgspec.msgpack.Decoder(_Layout)
+_layouts_decoder = msgspec.msgpack.Decoder(list[_Layout])
 
 
 def encode_item(timestamp_us: TimestampUs, image: bytes) -> bytes:
@@ -139,18 +139,28 @@ def decode_position(data: bytes) -> LogPosition:
     )
 
 
-def encode_layout(layout: LocalLayout) -> bytes:
-    """The stored form of a layout."""
-    return _encoder.encode(_Layout([(key.name, key.type) for key in layout.sort_keys], layout.expiry_attribute))
+def encode_layouts(laid: LaidOut) -> bytes:
+    """The stored form of the layouts of a view."""
+    return _encoder.encode(
+        [
+            _Layout([(key.name, key.type) for key in layout.sort_keys], layout.expiry_attribute)
+            for layout in (laid.layout, *laid.replaced)
+        ]
+    )
 
 
-def decode_layout(data: bytes) -> LocalLayout:
-    """The layout that was stored. Raises DamagedDataError for anything else."""
+def decode_layouts(data: bytes) -> LaidOut:
+    """The layouts that were stored. Raises DamagedDataError for anything else."""
     try:
-        stored = _layout_decoder.decode(data)
+        stored = _layouts_decoder.decode(data)
     except msgspec.DecodeError as error:
-        raise DamagedDataError(f"a stored layout does not decode: {error}") from error
-    return LocalLayout(tuple(KeyAttribute(*key) for key in stored.sort_keys), stored.expiry_attribute)
+        raise DamagedDataError(f"stored layouts do not decode: {error}") from error
+    if not stored:
+        raise DamagedDataError("no layout is stored")
+    layout, *replaced = (
+        LocalLayout(tuple(KeyAttribute(*key) for key in one.sort_keys), one.expiry_attribute) for one in stored
+    )
+    return LaidOut(layout, tuple(replaced))
 
 
 def _stored_source(source: LaneState | None) -> _SourceLane | None:

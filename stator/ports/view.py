@@ -4,7 +4,7 @@ Reading and writing are two Protocols because only code that folds a log may wri
 without saying at which position the view then stands: that is what makes replay idempotent (R3).
 
 Beside its items a view keeps the rows that its *layout* derives from them (`rules/local_rows.py`), always in the same
-transaction. `derive` alone changes the layout.
+transaction. What lay in the view before the layout gets its rows by `derive`, while the view goes on.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -50,6 +50,11 @@ class ViewReader(Protocol):
         """Which rows the view derives from its items."""
         ...
 
+    @property
+    def derived(self) -> bool:
+        """Whether it has done so for all of them: if not, call `derive`."""
+        ...
+
     def get(self, key: bytes) -> StoredItem | None:
         """The item under exactly this key."""
         ...
@@ -65,7 +70,7 @@ class ViewReader(Protocol):
     def rows(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Generator[DerivedRow, None, None]:
         """Derived rows with low <= row key < high, each with its item, in the order of `scan`, and as little to be kept open.
 
-        While `derive` is under way, and until it is repeated if it was cut short, a row of either layout may be shown or missing.
+        Until all is `derived`, rows that a new layout adds may be missing, and those that it no longer has may be shown.
         """
         ...
 
@@ -92,16 +97,22 @@ class ViewWriter(ViewReader, Protocol):
     def install(self, items: Iterable[Change], position: LogPosition) -> None:
         """Replace everything with `items` and stand at `position`. A crash half-way leaves an empty view at offset 0.
 
-        No rows are derived from what is installed: the layout is empty until `derive`.
+        No rows are derived from what is installed: the layout is empty until `lay_out`.
         """
         ...
 
-    def derive(self, layout: LocalLayout, position: LogPosition) -> Iterator[None]:
-        """Derive the rows of a layout from all items, in short steps, and with the last step stand at `position`.
+    def lay_out(self, layout: LocalLayout) -> None:
+        """From now on derive the rows of this layout; rows of items that are there already are left to `derive`.
 
-        Rows that both layouts have are there throughout. Nothing may be applied or installed between the steps. Cut short
-        anywhere, the view stands where it stood, and the same call does it over.
-        Raises OSError when the disk is full, as if cut short.
+        Raises OSError when the disk is full: nothing was changed.
+        """
+        ...
+
+    def derive(self) -> Iterator[None]:
+        """Bring the rows of all items to the layout, in steps of a millisecond or two; at the end all is `derived`.
+
+        Between two steps the view may be changed, and another layout put in force, which ends this without effect. Cut short, it
+        has to be begun again, also by who opens the view next. Raises OSError when the disk is full, as if cut short.
         """
         ...
 

@@ -37,6 +37,28 @@ class LocalLayout:
 NO_ROWS = LocalLayout()
 
 
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """The layout in force in a view, and those before it of which rows may be left.
+
+    As long as there are any, items that nobody changed meanwhile may lack rows of the new layout, and have rows of the old.
+    """
+
+    layout: LocalLayout = NO_ROWS
+    replaced: tuple[LocalLayout, ...] = ()
+
+    @property
+    def derived(self) -> bool:
+        """Whether the rows are exactly those of the layout in force."""
+        return not self.replaced
+
+    def followed_by(self, layout: LocalLayout) -> "LaidOut":
+        """With another layout in force."""
+        if layout == self.layout:
+            return self
+        return LaidOut(layout, tuple(dict.fromkeys((*self.replaced, self.layout))))
+
+
 class RowMoves(NamedTuple):
     """The rows of one item that go, and those that come, when its image changes."""
 
@@ -47,11 +69,35 @@ class RowMoves(NamedTuple):
 _NO_MOVES = RowMoves(frozenset(), frozenset())
 
 
-def row_moves(layout: LocalLayout, item_key: bytes, before: bytes | None, after: bytes | None) -> RowMoves:
+def row_moves(laid: LaidOut, item_key: bytes, before: bytes | None, after: bytes | None) -> RowMoves:
     """What a new image (None: no item) under a key does to the rows that lead there; nothing, where it changes no sort key.
 
     An item without an index's sort key, or without an expiry, has no such row.
     """
+    moves = _moves(laid.layout, item_key, before, after)
+    if laid.derived or before is None:
+        return moves
+    return RowMoves(
+        moves.gone | _left_over(laid, item_key, before) - row_keys(laid.layout, item_key, after), moves.come
+    )
+
+
+def rows_due(laid: LaidOut, item_key: bytes, image: bytes) -> RowMoves:
+    """What brings the rows of an item that nobody changes to the layout in force."""
+    come = row_keys(laid.layout, item_key, image)
+    return RowMoves(_left_over(laid, item_key, image) - come, come)
+
+
+def row_keys(layout: LocalLayout, item_key: bytes, image: bytes | None) -> frozenset[bytes]:
+    """All rows of a layout that lead to an item."""
+    return _moves(layout, item_key, None, image).come
+
+
+def _left_over(laid: LaidOut, item_key: bytes, image: bytes) -> frozenset[bytes]:
+    return frozenset[bytes]().union(*(row_keys(layout, item_key, image) for layout in laid.replaced))
+
+
+def _moves(layout: LocalLayout, item_key: bytes, before: bytes | None, after: bytes | None) -> RowMoves:
     if layout == NO_ROWS:
         return _NO_MOVES
     old: Item = {} if before is None else decode_image(before)
@@ -67,11 +113,6 @@ def row_moves(layout: LocalLayout, item_key: bytes, before: bytes | None, after:
         gone.update(_expiry_row(old, layout.expiry_attribute, item_key))
         come.update(_expiry_row(new, layout.expiry_attribute, item_key))
     return RowMoves(frozenset(gone - come), frozenset(come - gone))
-
-
-def row_keys(layout: LocalLayout, item_key: bytes, image: bytes) -> frozenset[bytes]:
-    """All rows that lead to an item."""
-    return row_moves(layout, item_key, None, image).come
 
 
 def local_rows(number: int) -> bytes:

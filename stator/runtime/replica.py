@@ -60,6 +60,7 @@ class Replica:
         self._log = log
         self._install_base = install_base
         self._waiters: list[tuple[Offset, asyncio.Future[None]]] = []
+        self._deriving: asyncio.Future[None] | None = None
 
     @property
     def position(self) -> LogPosition:
@@ -70,23 +71,35 @@ class Replica:
         """Follow the log until cancelled or damaged."""
         if self.view.position.next_offset == 0:
             self.view.install((), LogPosition())  # what an interrupted installation of a base may have left
+        if self.view.position.definition:
+            self._derive_meanwhile()
+        try:
+            await self._follow()
+        finally:
+            if self._deriving is not None:
+                self._deriving.cancel()
+
+    async def _follow(self) -> None:
         while self.damaged is None:
             reader = self._log.read(self.log_id, self.view.position.next_offset)
             try:
-                while True:
+                while self.damaged is None:
                     await self.fold(await reader.read())
             except DamagedDataError as error:
-                self.damaged = error
-                _log.error("replica_halted", log_id=self.log_id, reason=error.message)
-                self._release(DamagedDataError(error.message))
-                for tell in self.on_damage:
-                    tell(error)
+                self._halt(error)
             except (LogError, OSError) as error:
                 # Brokers away, a full disk, or a log whose table is being deleted: whoever deletes it also ends this task.
                 _log.warning("replica_interrupted", log_id=self.log_id, reason=str(error))
                 await _pause(REOPEN_S)
             finally:
                 reader.close()
+
+    def _halt(self, error: DamagedDataError) -> None:
+        self.damaged = error
+        _log.error("replica_halted", log_id=self.log_id, reason=error.message)
+        self._release(DamagedDataError(error.message))
+        for tell in self.on_damage:
+            tell(error)
 
     async def reached(self, next_offset: Offset) -> None:
         """Return once the view has folded everything below `next_offset`."""
@@ -126,20 +139,41 @@ class Replica:
         self._tell(told)
 
     async def _fold_define(self, message: LogMessage) -> None:
-        """A definition that changes the layout is like a base: a view of any size is gone through, in many turns of the loop."""
+        """The log's first definition brings the local indexes: nobody reads before they are there, and what a base put under them
+        is gone through first. Of a later one only the order of expiry can be new, and the log goes on meanwhile.
+        """
         step = _Step(self.log_id, self.view)
         record = step.take(message, None)
         if record is None:
             self.records_ignored += 1
             step.apply(self.view)
             return
-        layout = layout_of(step.position.definition)
-        if layout == self.view.layout:
-            step.apply(self.view)
-        else:
-            for _ in self.view.derive(layout, step.position):
+        first = not self.view.position.definition
+        self.view.lay_out(layout_of(step.position.definition))
+        if first:
+            for _ in self.view.derive():
                 await _pause(0)
+        else:
+            self._derive_meanwhile()
+        step.apply(self.view)
         self._tell([(message.offset, record)])
+
+    def _derive_meanwhile(self) -> None:
+        if self._deriving is not None:
+            self._deriving.cancel()
+        self._deriving = None if self.view.derived else asyncio.ensure_future(self._derive())
+
+    async def _derive(self) -> None:
+        while not self.view.derived:
+            try:
+                for _ in self.view.derive():
+                    await _pause(0)
+            except OSError as error:
+                _log.warning("rows_put_off", log_id=self.log_id, reason=str(error))
+                await _pause(REOPEN_S)
+            except DamagedDataError as error:
+                self._halt(error)
+                return
 
     async def _fold_base(self, offset: Offset, record: Envelope) -> None:
         position = self.view.position

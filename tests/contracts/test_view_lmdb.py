@@ -229,10 +229,9 @@ _APPLY_UNTIL_KILLED = """
 import sys
 from pathlib import Path
 from stator.adapters.view_lmdb import LmdbViews
-from tests.contracts.view_contract import BY_LIKES, at, derive, post
+from tests.contracts.view_contract import BY_LIKES, at, lay_out, post
 view = LmdbViews(Path(sys.argv[1]), boot_id="this boot").open(1)
-if view.layout != BY_LIKES:
-    derive(view, BY_LIKES, at(0))
+lay_out(view, BY_LIKES)
 offset = view.position.next_offset
 while True:
     offset += 1

@@ -9,8 +9,8 @@ from tests.contracts.view_contract import (
     ViewContract,
     at,
     contents,
-    derive,
     derived,
+    lay_out,
     post,
     put,
     rows_due,
@@ -42,10 +42,11 @@ def test_a_machine_crash_can_take_back_the_last_applies() -> None:
 def test_a_machine_crash_takes_rows_and_layout_back_with_the_items() -> None:
     store = MemoryViewStore(undo_applies_max=9)
     view = MemoryViews(store).open(1)
-    derive(view, BY_LIKES, at(1))
+    lay_out(view, BY_LIKES)
     view.apply([post(b"a" * 16, 1)], at(2))
     before = derived(view)
-    derive(view, BY_LIKES_AND_EXPIRY, at(3))
+    view.apply([], at(3))
+    lay_out(view, BY_LIKES_AND_EXPIRY)
     view.apply([post(b"a" * 16, 2), post(b"b" * 16, 3)], at(4))
     store.lose_applies(1, 2)
     assert (view.position, view.layout) == (at(2), BY_LIKES)

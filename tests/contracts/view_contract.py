@@ -77,9 +77,10 @@ def post(key: bytes, likes: int) -> Change:
     return put(key, b'{"likes":{"N":"%d"}}' % likes)
 
 
-def derive(view: ViewWriter, layout: LocalLayout, position: LogPosition) -> None:
-    """All steps of a derivation."""
-    for _ in view.derive(layout, position):
+def lay_out(view: ViewWriter, layout: LocalLayout) -> None:
+    """Put a layout in force, for what is there as well."""
+    view.lay_out(layout)
+    for _ in view.derive():
         pass
 
 
@@ -299,7 +300,7 @@ class ViewContract(ABC):
 
     def test_rows_follow_their_items_within_each_apply(self, views: Views) -> None:
         view = views.open(1)
-        derive(view, BY_LIKES, at(1))
+        lay_out(view, BY_LIKES)
         view.apply([post(b"a" * 16, 3), post(b"b" * 16, 1), put(b"c" * 16)], at(2))
         view.apply([post(b"a" * 16, 5), post(b"a" * 16, 7), Change(b"b" * 16, None), post(b"c" * 16, 2)], at(3))
         assert [item_key for _, item_key, _ in derived(view)] == [b"a" * 16, b"c" * 16]
@@ -309,7 +310,7 @@ class ViewContract(ABC):
 
     def test_rows_are_read_in_both_directions_between_two_keys(self, views: Views) -> None:
         view = views.open(1)
-        derive(view, BY_LIKES, at(1))
+        lay_out(view, BY_LIKES)
         view.apply([post(b"p" * 16 + b"%d" % number, number) for number in range(9, 0, -1)], at(2))
         rows = derived(view)
         assert [item_key[-1:] for _, item_key, _ in rows] == [b"%d" % number for number in range(1, 10)]
@@ -318,50 +319,79 @@ class ViewContract(ABC):
         assert [tuple(row) for row in view.rows(low, high, reverse=True)] == rows[2:6][::-1]
         assert list(view.rows(high, low)) == []
 
-    def test_a_layout_that_comes_later_finds_every_item_and_moves_the_position_last(self, views: Views) -> None:
+    def test_a_layout_that_comes_later_finds_every_item_in_many_steps(self, views: Views) -> None:
         view = views.open(1)
         view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(1))
+        view.lay_out(BY_LIKES)
         steps = 0
-        for _ in view.derive(BY_LIKES, at(2)):
+        for _ in view.derive():
             steps += 1
-            assert (view.position, view.layout) == (at(1), NO_ROWS)
-        assert steps > 2
-        assert (view.position, view.layout) == (at(2), BY_LIKES)
+            assert (view.position, view.layout, view.derived) == (at(1), BY_LIKES, False)
+        assert steps > 5
+        assert (view.position, view.layout, view.derived) == (at(1), BY_LIKES, True)
         assert len(derived(view)) == 1_000
+        assert derived(view) == rows_due(view)
+
+    def test_a_view_may_be_changed_while_its_rows_are_derived(self, views: Views) -> None:
+        view = views.open(1)
+        lay_out(view, LocalLayout(expiry_attribute="likes"))
+        view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(1))
+        view.lay_out(BY_LIKES_AND_EXPIRY)
+        for step, _ in enumerate(view.derive()):
+            keys = [b"%016d" % ((step * 7 + number * 113) % 1_100) for number in range(9)]
+            view.apply([post(key, step) for key in keys[:6]] + [Change(key, None) for key in keys[6:]], at(step))
+        assert view.derived
         assert derived(view) == rows_due(view)
 
     def test_rows_of_both_layouts_are_there_while_the_layout_changes(self, views: Views) -> None:
         view = views.open(1)
-        derive(view, BY_LIKES, at(1))
+        lay_out(view, BY_LIKES)
         view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(2))
         before = derived(view)
-        for _ in view.derive(BY_LIKES_AND_EXPIRY, at(3)):
+        view.lay_out(BY_LIKES_AND_EXPIRY)
+        for _ in view.derive():
             assert derived(view) == before
 
     def test_a_layout_that_derives_less_takes_its_rows_away(self, views: Views) -> None:
         view = views.open(1)
-        derive(view, BY_LIKES, at(1))
+        lay_out(view, BY_LIKES)
         view.apply([post(b"%016d" % number, number) for number in range(600)], at(2))
-        derive(view, NO_ROWS, at(3))
+        lay_out(view, NO_ROWS)
         assert derived(view) == []
+
+    def test_another_layout_ends_a_derivation_and_takes_what_it_left(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(1))
+        view.lay_out(LocalLayout(expiry_attribute="likes"))
+        steps = view.derive()
+        next(steps)
+        view.lay_out(BY_LIKES)
+        assert list(steps) == []
+        assert not view.derived
+        lay_out(view, BY_LIKES)
+        assert view.derived
+        assert derived(view) == rows_due(view)
 
     def test_a_derivation_cut_short_is_done_over_by_whoever_opens_the_view_again(self) -> None:
         views = self.open_views()
         view = views.open(1)
-        derive(view, LocalLayout(expiry_attribute="likes"), at(1))
+        lay_out(view, LocalLayout(expiry_attribute="likes"))
         view.apply([post(b"%016d" % number, number) for number in range(1_000)], at(2))
-        next(view.derive(BY_LIKES, at(3)))
+        view.lay_out(BY_LIKES)
+        next(view.derive())
         views.close()
         views = self.open_views()
         view = views.open(1)
-        assert (view.position, view.layout) == (at(2), LocalLayout(expiry_attribute="likes"))
-        derive(view, BY_LIKES, at(3))
+        assert (view.position, view.layout, view.derived) == (at(2), BY_LIKES, False)
+        view.apply([Change(b"%016d" % number, None) for number in range(0, 1_000, 3)], at(3))
+        lay_out(view, BY_LIKES)
+        assert view.derived
         assert derived(view) == rows_due(view)
         views.close()
 
     def test_layout_and_rows_survive_reopening(self) -> None:
         views = self.open_views()
-        derive(views.open(1), BY_LIKES_AND_EXPIRY, POSITION)
+        lay_out(views.open(1), BY_LIKES_AND_EXPIRY)
         views.open(1).apply([post(b"a" * 16, 1)], POSITION)
         views.close()
         views = self.open_views()
@@ -373,11 +403,11 @@ class ViewContract(ABC):
 
     def test_installing_ends_the_layout(self, views: Views) -> None:
         view = views.open(1)
-        derive(view, BY_LIKES, at(1))
+        lay_out(view, BY_LIKES)
         view.apply([post(b"old" * 8, 1)], at(2))
         view.install([post(b"new" * 8, 1)], at(3))
         assert (view.layout, derived(view)) == (NO_ROWS, [])
-        derive(view, BY_LIKES, at(4))
+        lay_out(view, BY_LIKES)
         assert [item_key for _, item_key, _ in derived(view)] == [b"new" * 8]
 
     def test_rows_are_what_the_layout_derives_from_the_items_after_any_changes(self) -> None:
@@ -390,9 +420,13 @@ class ViewContract(ABC):
             view = views.open(1)
             for offset, move in enumerate(moves):
                 if isinstance(move, LocalLayout):
-                    derive(view, move, at(offset))
+                    view.lay_out(move)
+                    next(view.derive(), None)
                 else:
                     view.apply(move, at(offset))
+                if not view.derived and offset % 2:
+                    continue
+                lay_out(view, view.layout)
                 assert derived(view) == rows_due(view)
                 assert [tuple(row) for row in view.rows(b"", None, reverse=True)] == rows_due(view)[::-1]
 

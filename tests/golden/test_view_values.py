@@ -6,16 +6,16 @@ import pytest
 
 from stator.codec.view_values import (
     decode_item,
-    decode_layout,
+    decode_layouts,
     decode_position,
     encode_item,
-    encode_layout,
+    encode_layouts,
     encode_position,
 )
 from stator.model.errors import DamagedDataError
 from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
 from stator.model.tables import KeyAttribute
-from stator.rules.local_rows import NO_ROWS, LocalLayout
+from stator.rules.local_rows import NO_ROWS, LaidOut, LocalLayout
 
 ITEM = (TimestampUs(1_700_000_000_000_001), b'{"pk":{"S":"a"}}')
 ITEM_V1 = bytes.fromhex("00060a24181e40017b22706b223a7b2253223a2261227d7d")
@@ -76,17 +76,22 @@ def test_an_item_without_a_version_is_damaged(length: int) -> None:
         decode_item(ITEM_V1[:length])
 
 
-LAYOUT = LocalLayout((KeyAttribute("likes", "N"), KeyAttribute("när", "S")), "gone_at")
-LAYOUT_V2 = bytes.fromhex("929292a56c696b6573a14e92a46ec3a472a153a7676f6e655f6174")
+LAID = LaidOut(LocalLayout((KeyAttribute("likes", "N"), KeyAttribute("när", "S")), "gone_at"), (NO_ROWS,))
+LAID_V2 = bytes.fromhex("92929292a56c696b6573a14e92a46ec3a472a153a7676f6e655f61749290a0")
 
 
 def test_version_2_layouts_still_load_and_are_written_the_same() -> None:
-    assert decode_layout(LAYOUT_V2) == LAYOUT
-    assert encode_layout(LAYOUT) == LAYOUT_V2
-    assert decode_layout(encode_layout(NO_ROWS)) == NO_ROWS
+    assert decode_layouts(LAID_V2) == LAID
+    assert encode_layouts(LAID) == LAID_V2
+    assert decode_layouts(encode_layouts(LaidOut())) == LaidOut()
 
 
-@pytest.mark.parametrize("length", range(len(LAYOUT_V2)))
-def test_a_cut_layout_is_damaged(length: int) -> None:
+@pytest.mark.parametrize("length", range(len(LAID_V2)))
+def test_cut_layouts_are_damaged(length: int) -> None:
     with pytest.raises(DamagedDataError):
-        decode_layout(LAYOUT_V2[:length])
+        decode_layouts(LAID_V2[:length])
+
+
+def test_no_layout_at_all_is_damaged() -> None:
+    with pytest.raises(DamagedDataError):
+        decode_layouts(b"\x90")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stator.model.item import encode_image
 from stator.model.key_order import item_key, key_bytes, local_index_key
 from stator.model.tables import KeyAttribute
-from stator.rules.local_rows import NO_ROWS, LocalLayout, expiry_rows, local_rows, row_keys, row_moves
+from stator.rules.local_rows import NO_ROWS, LaidOut, LocalLayout, expiry_rows, local_rows, row_keys, row_moves
 
 LMDB_KEY_BYTES_MAX = 1_978
 PARTITION = {"S": "forum"}
@@ -77,8 +77,8 @@ def test_values_that_no_sort_key_may_have_give_no_row() -> None:
 
 def test_no_item_and_no_layout_mean_no_rows() -> None:
     key = key_of({"S": "a"})
-    assert row_moves(BY_LIKES, key, None, None) == (frozenset(), frozenset())
-    assert row_moves(NO_ROWS, key, b"never decoded", b"nor this") == (frozenset(), frozenset())
+    assert row_moves(LaidOut(BY_LIKES), key, None, None) == (frozenset(), frozenset())
+    assert row_moves(LaidOut(NO_ROWS), key, b"never decoded", b"nor this") == (frozenset(), frozenset())
 
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2**40))
@@ -106,7 +106,7 @@ def test_an_item_s_rows_are_those_that_it_had_without_what_goes_and_with_what_co
 ) -> None:
     layout, key = LocalLayout(BY_THREE.sort_keys, "n"), key_of({"S": "a"})
     had, has = (frozenset() if image is None else row_keys(layout, key, image) for image in (before, after))
-    gone, come = row_moves(layout, key, before, after)
+    gone, come = row_moves(LaidOut(layout), key, before, after)
     assert gone <= had
     assert not come & had
     assert (had - gone) | come == has

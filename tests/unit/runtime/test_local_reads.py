@@ -34,8 +34,8 @@ def post(at: int, likes: int | None, text: str = "") -> Item:
 
 def view_of(*posts: Item) -> MemoryView:
     view = MemoryView(0)
-    for _ in view.derive(LAYOUT, LogPosition()):
-        pass
+    view.lay_out(LAYOUT)
+    assert list(view.derive()) == []
     store(view, *posts)
     return view
 

@@ -16,8 +16,8 @@ from stator.model.errors import DamagedDataError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base, Kind, LogMessage
 from stator.ports.view import Change, StoredItem, ViewWriter
-from stator.rules.local_rows import NO_ROWS, row_keys
-from stator.runtime.replica import Replica
+from stator.rules.local_rows import row_keys
+from stator.runtime.replica import REOPEN_S, Replica
 from tests.histories import Items, RandomLog, position_of
 from tests.virtual_time import run, settle
 
@@ -56,6 +56,8 @@ def assert_is_fold(view: MemoryView, log: RandomLog) -> None:
     assert (view.position.item_bytes, view.position.definition) == (expected.item_bytes, expected.definition)
     assert (view.position.timestamp_us, view.position.closed_us) == (expected.timestamp_us, expected.timestamp_us)
     assert view.layout == layout_of(expected.definition)
+    for _ in view.derive() if not view.derived else ():
+        pass
     rows = sorted((row, key) for key, item in log.states[at].items() for row in row_keys(view.layout, key, item.image))
     assert [(row, key) for row, key, _ in view.rows(b"", None)] == rows
 
@@ -209,16 +211,28 @@ def grown_elsewhere() -> RandomLog:
     return log
 
 
-def test_a_definition_that_orders_a_large_view_anew_lets_others_work_meanwhile_and_is_reached_last() -> None:
+LARGE = 2_000
+
+
+async def large_view(log: RandomLog, view: MemoryView) -> Replica:
+    """A replica at the end of its log, with many items that have an expiry."""
+    replica = replica_on(view, store_of(log.messages))
+    await replica.fold(log.messages)
+    items: Items = {b"%016d" % number: StoredItem(TimestampUs(1), b'{"v":{"N":"7"}}') for number in range(LARGE)}
+    view.apply([Change(key, item) for key, item in items.items()], position_of(items, view.position))
+    return replica
+
+
+def rows_in(view: MemoryView) -> int:
+    return sum(1 for _ in view.rows(b"", None))
+
+
+def test_the_first_definition_is_folded_once_all_rows_are_there_and_lets_others_work_meanwhile() -> None:
     async def scenario() -> None:
         log, view = RandomLog(LOG, random.Random(8)), MemoryView(0)
         log.claim()
-        replica = replica_on(view)
-        await replica.fold(log.messages)
-        items: Items = {b"%016d" % number: StoredItem(TimestampUs(1), b'{"v":{"N":"7"}}') for number in range(2_000)}
-        view.apply([Change(key, item) for key, item in items.items()], position_of(items, view.position))
-        while layout_of(log.positions[-1].definition) == NO_ROWS:
-            log.define()
+        replica = await large_view(log, view)
+        log.define(expiring=True)
         folding = asyncio.ensure_future(replica.fold(log.messages[1:]))
         turns = 0
         while not folding.done():
@@ -227,7 +241,103 @@ def test_a_definition_that_orders_a_large_view_anew_lets_others_work_meanwhile_a
             await asyncio.sleep(0)
         assert turns > 5
         assert view.position.next_offset == log.end
-        assert sum(1 for _ in view.rows(b"", None)) == 2_000
+        assert (view.derived, rows_in(view)) == (True, LARGE)
+
+    run(scenario())
+
+
+def test_the_log_goes_on_while_rows_of_a_later_definition_are_derived() -> None:
+    async def scenario() -> None:
+        log, view = RandomLog(LOG, random.Random(8)), MemoryView(0)
+        log.claim()
+        log.define(expiring=False)
+        replica = await large_view(log, view)
+        log.define(expiring=True)
+        log.barrier()
+        await replica.fold(log.messages[2:])
+        assert view.position.next_offset == log.end
+        assert (view.derived, rows_in(view)) == (False, 0)
+        await asyncio.sleep(1)
+        assert rows_in(view) == LARGE
+
+    run(scenario())
+
+
+def test_rows_that_a_killed_process_did_not_derive_are_derived_by_the_next() -> None:
+    async def scenario() -> None:
+        log, view = RandomLog(LOG, random.Random(8)), MemoryView(0)
+        log.claim()
+        log.define(expiring=False)
+        replica = await large_view(log, view)
+        log.define(expiring=True)
+        replica._log = MemoryLog(store_of(log.messages))
+        with following(replica):
+            await replica.reached(log.end)
+        await settle()
+        assert (view.derived, rows_in(view) < LARGE) == (False, True)
+        with following(replica_on(view, store_of(log.messages))):
+            await asyncio.sleep(1)
+        assert rows_in(view) == LARGE
+
+    run(scenario())
+
+
+def test_definitions_in_quick_succession_end_with_the_rows_of_the_last() -> None:
+    async def scenario() -> None:
+        log, view = RandomLog(LOG, random.Random(8)), MemoryView(0)
+        log.claim()
+        log.define(expiring=False)
+        replica = await large_view(log, view)
+        for expiring in (True, False, True, False):
+            log.define(expiring=expiring)
+            await replica.fold(log.messages[-1:])
+            await asyncio.sleep(0)
+        await asyncio.sleep(1)
+        assert rows_in(view) == 0
+
+    run(scenario())
+
+
+class FailsOnce(MemoryView):
+    """Cannot derive rows once."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(0)
+        self._errors = [error]
+
+    def derive(self) -> Iterator[None]:
+        if any(self.scan(b"", None)) and self._errors:
+            raise self._errors.pop()
+        yield from super().derive()
+
+
+def test_a_view_whose_rows_cannot_be_derived_halts_the_replica() -> None:
+    async def scenario() -> None:
+        log, view = RandomLog(LOG, random.Random(8)), FailsOnce(DamagedDataError("a stored item is cut"))
+        log.claim()
+        log.define(expiring=False)
+        replica = await large_view(log, view)
+        told: list[DamagedDataError] = []
+        replica.on_damage.append(told.append)
+        log.define(expiring=True)
+        await replica.fold(log.messages[2:])
+        await asyncio.sleep(1)
+        assert replica.damaged is not None
+        assert told == [replica.damaged]
+
+    run(scenario())
+
+
+def test_rows_are_derived_once_a_full_disk_has_room_again() -> None:
+    async def scenario() -> None:
+        log, view = RandomLog(LOG, random.Random(8)), FailsOnce(OSError(errno.ENOSPC, "no space"))
+        log.claim()
+        log.define(expiring=False)
+        replica = await large_view(log, view)
+        log.define(expiring=True)
+        await replica.fold(log.messages[2:])
+        await asyncio.sleep(2 * REOPEN_S)
+        assert (view.derived, rows_in(view)) == (True, LARGE)
 
     run(scenario())
 
