@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 
+from tests.native_cluster import BreakableCluster
 from tests.standalone_server import StandaloneServer, dynamodb, standalone
 
 SWEEP_S = 0.5
@@ -62,8 +64,8 @@ def by_user(client: Any, table: str) -> set[str]:
     return {item["id"]["S"] for item in page["Items"]}
 
 
-def eventually(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def eventually(reached: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
     while not reached():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.05)
@@ -131,3 +133,39 @@ def removals(streams: Any, arn: str) -> list[dict[str, Any]]:
             found += [record for record in records if record["eventName"] == "REMOVE"]
             iterator = page["NextShardIterator"]
     return found
+
+
+@pytest.mark.cluster
+def test_in_a_cluster_the_stream_that_was_switched_on_later_tells_what_expired(
+    shared_cluster: BreakableCluster,
+) -> None:
+    client = dynamodb(shared_cluster.endpoint, attempts=5)
+    name = "Sessions-later"
+    client.create_table(
+        **{key: value for key, value in TABLE.items() if key != "StreamSpecification"} | {"TableName": name}
+    )
+    client.put_item(TableName=name, Item=session("before", None))
+    view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    shown = client.update_table(TableName=name, StreamSpecification=view)["TableDescription"]
+    client.update_time_to_live(**EXPIRE | {"TableName": name})
+    client.delete_item(TableName=name, Key={"id": {"S": "before"}})
+    client.put_item(TableName=name, Item=session("over", time.time() - 10))
+    eventually(lambda: there(client, name, "over") == set(), patience_s=60)
+    streams = streams_client(shared_cluster.endpoint)
+    eventually(lambda: len(removals(streams, shown["LatestStreamArn"])) == 2, patience_s=60)
+    told = {record["dynamodb"]["Keys"]["id"]["S"]: record for record in removals(streams, shown["LatestStreamArn"])}
+    assert "userIdentity" not in told["before"]
+    assert told["over"]["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+    client.delete_table(TableName=name)
+    streams.close()
+    client.close()
+
+
+def streams_client(endpoint: str) -> Any:
+    return boto3.client(
+        "dynamodbstreams",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
