@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from itertools import count
+from random import Random
 
 from stator.model.changes import ChangePoint, Shard, ShardCursor
 from stator.model.positions import LogId
@@ -27,7 +28,7 @@ class World(ABC):
         self.writer = LogWriter(log_id)
         self.log_id = log_id
         self.name = name
-        self._numbers = count()
+        self.numbers = count()
 
     @abstractmethod
     async def land(self, *messages: bytes) -> None:
@@ -58,7 +59,7 @@ class World(ABC):
         start_us = self.now_us
         self.writer._timestamp_us += names
         made = [
-            effect(None, {"Id": {"S": f"{next(self._numbers)}"}}, start_us + number) for number in range(1, names + 1)
+            effect(None, {"Id": {"S": f"{next(self.numbers)}"}}, start_us + number) for number in range(1, names + 1)
         ]
         return self.writer.effects(made)
 
@@ -140,6 +141,31 @@ class ChangeHistoryContract(ABC):
             await world.write(1, 1)
             more, _ = await all_behind(history, world.shard(), cursor)
             assert names(more) == [2, 3]
+
+        self.run(scenario)
+
+    def test_a_consumer_that_keeps_up_with_the_writer_misses_nothing(self) -> None:
+        async def scenario(world: World, history: ChangeHistory) -> None:
+            await world.define(FIRST)
+            cursor: ShardCursor | None = await history.since(world.shard(), 0)
+            found: list[ChangeRecord] = []
+            dice = Random(1)
+
+            async def write() -> None:
+                for _ in range(60):
+                    await world.land(world.changes(1 + dice.randrange(2)))
+                    await asyncio.sleep(dice.random() * 0.02)
+                await world.caught_up()
+
+            writing = asyncio.create_task(write())
+            last_look = False
+            while not last_look:
+                last_look = writing.done()
+                more, cursor = await all_behind(history, world.shard(), cursor, records_max=1 + dice.randrange(3))
+                found += more
+                await asyncio.sleep(dice.random() * 0.02)
+            await writing
+            assert names(found) == list(range(next(world.numbers)))
 
         self.run(scenario)
 

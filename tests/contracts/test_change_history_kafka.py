@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from services.streams.follow import Follower
 from stator.adapters.change_history_kafka import KafkaChangeHistory
+from stator.adapters.change_topic_ends import TopicEnds
 from stator.adapters.changes_kafka import KafkaChanges
 from stator.adapters.clock_system import SystemClock
 from stator.adapters.identity_seeded import SeededIds
@@ -20,7 +21,7 @@ from stator.codec.change_topics import topic_name
 from stator.model.errors import LogError
 from stator.model.positions import LogId, Offset
 from stator.ports.change_history import ChangeHistory, ChangesTrimmedError
-from tests.contracts.change_history_contract import FIRST, ChangeHistoryContract, World, all_behind
+from tests.contracts.change_history_contract import FIRST, SECOND, ChangeHistoryContract, World, all_behind
 from tests.servers import KafkaBrokers
 
 PREFIX = "contract.history.wal."
@@ -36,6 +37,9 @@ class TopicWorld(World):
         super().__init__(log_id, name)
         self.bootstrap = bootstrap
         self._log = log
+        client = {"bootstrap.servers": bootstrap}
+        self._shown = TopicEnds(client, SystemClock(), IsolationLevel.READ_COMMITTED)
+        self._written = TopicEnds(client, SystemClock(), IsolationLevel.READ_UNCOMMITTED)
         self.publisher = Follower(log, changes, SystemClock(), SeededIds(Random(log_id)), self.table(None), 0)
 
     async def land(self, *messages: bytes) -> None:
@@ -51,14 +55,20 @@ class TopicWorld(World):
         assert all(error is None for _, error in await asyncio.gather(*landed))
 
     async def caught_up(self) -> None:
+        """Published, and shown: a commit is answered before all partitions are marked."""
         end = await self._log.end(self.log_id)
         while self.publisher.place.next_offset < end:  # noqa: ASYNC110 the publisher tells nobody
             await asyncio.sleep(0.02)
+        for stream in (FIRST, SECOND):
+            place = topic_name(self.name, stream.label), 0
+            while await self._shown.end(place) != await self._written.end(place):  # noqa: ASYNC110 likewise
+                await asyncio.sleep(0.02)
 
     def forget(self, before: int) -> None:
         """Drop the first messages of the topic, as its retention does."""
         place = TopicPartition(topic_name(self.name, FIRST.label), 0, before)
-        AdminClient({"bootstrap.servers": self.bootstrap}).delete_records([place])[place].result()
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin.delete_records([place])[place].result(timeout=30)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ChangeHistory]:
