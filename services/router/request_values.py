@@ -9,13 +9,14 @@ Source: texts recorded from AWS in dynalite's validations/index.js and test/help
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, NoReturn, Protocol
 
 from stator.model.errors import SerializationError
 
 FAULTS_MAX = 10
 _SHOWN_CHARS_MAX = 1_024  # of a collection, in an error text
+_Collection = list[Any] | dict[str, Any]
 CLASS_PREFIX = "com.amazonaws.dynamodb.v20120810."
 NOT_A_COLLECTION_HERE = "Start of structure or map found where not expected"
 BAD_FIELD = "Unexpected field type"
@@ -161,19 +162,25 @@ def table_name(reference: str) -> str:
 
 
 class Number(Leaf):
-    """A JSON number; `java_type` is Integer, Long, Double or Date (seconds)."""
+    """A JSON number; `java_type` is Integer, Long, Double or Date (seconds). Whole ones are no larger than Java's."""
+
+    _BITS: ClassVar = {"Integer": 32, "Long": 64}
 
     def __init__(self, java_type: str, *, least: int | None = None, most: int | None = None) -> None:
         self.java_name = "java.util.Date" if java_type == "Date" else f"java.lang.{java_type}"
         self._java_type = java_type
-        self._whole = java_type in {"Integer", "Long"}
+        bits = self._BITS.get(java_type)
+        self._range = None if bits is None else range(-(2 ** (bits - 1)), 2 ** (bits - 1))
         self._least = least
         self._most = most
         self.constrained = least is not None or most is not None
 
     def typed(self, value: Any, *, nested: bool) -> Any:  # noqa: ARG002 - the same text in both places
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return int(value) if self._whole else value
+            if self._range is None:
+                return value
+            if (whole := int(value)) in self._range:
+                return whole
         raise SerializationError(_misfit(value, self._java_type, self.java_name))
 
     def broken(self, value: Any) -> Iterable[str]:
@@ -256,15 +263,38 @@ def _misfit(value: Any, short_name: str, java_name: str) -> str:
 
 def _shown(value: Any) -> str:
     """A value the way Java prints it; long collections are cut, since AWS echoes them whole only by accident."""
-    if isinstance(value, list | dict):
-        text = _printed(value)
-        return text if len(text) <= _SHOWN_CHARS_MAX else f"{text[:_SHOWN_CHARS_MAX]}...{text[-1]}"
-    return str(value)
+    if not isinstance(value, list | dict):
+        return str(value)
+    shown, chars = [], 0
+    for piece in _printed(value):
+        shown.append(piece)
+        chars += len(piece)
+        if chars > _SHOWN_CHARS_MAX:
+            return f"{''.join(shown)[:_SHOWN_CHARS_MAX]}...{']' if isinstance(value, list) else '}'}"
+    return "".join(shown)
 
 
-def _printed(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_printed, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}={_printed(part)}" for name, part in value.items()) + "}"
-    return str(value)
+def _printed(value: _Collection) -> Iterator[str]:
+    """A collection's text, piece by piece and without recursion: a client decides how long and how deep it is."""
+    unfinished = [_parts(value)]
+    while unfinished:
+        part = next(unfinished[-1], None)
+        if part is None:
+            unfinished.pop()
+        elif isinstance(part, str):
+            yield part
+        else:
+            unfinished.append(_parts(part))
+
+
+def _parts(value: _Collection) -> Iterator[str | _Collection]:
+    """One collection's text, with the collections in it as they are."""
+    opening, closing = "[]" if isinstance(value, list) else "{}"
+    named = ((f"{name}=", value[name]) for name in value) if isinstance(value, dict) else (("", part) for part in value)
+    yield opening
+    separator = ""
+    for name, part in named:
+        yield separator + name
+        yield part if isinstance(part, list | dict) else str(part)
+        separator = ", "
+    yield closing

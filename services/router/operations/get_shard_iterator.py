@@ -56,7 +56,7 @@ async def _cursor(request: dict[str, Any], shard: Shard, router: Router) -> Shar
     if kind == "TRIM_HORIZON":
         return await router.changes.since(shard, horizon_us)
     if kind == "AT_TIMESTAMP":
-        return await router.changes.since(shard, max(horizon_us, round(request["Timestamp"] * 1_000_000)))
+        return await router.changes.since(shard, round(max(horizon_us, request["Timestamp"] * 1_000_000)))
     point = point_at(request["SequenceNumber"])
     if point is None:
         raise ValidationError(f"{_INVALID}Invalid SequenceNumber")

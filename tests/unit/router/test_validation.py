@@ -1,6 +1,8 @@
 """Expected texts were recorded from AWS by dynalite and dynoxide, or follow their pattern."""
 
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -114,6 +116,30 @@ def test_a_string_takes_only_strings(value: Any, text: str) -> None:
 )
 def test_a_number_takes_only_numbers(value: Any, text: str) -> None:
     assert misfit("Scan", {"TableName": "abc", "Limit": value}) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2**31, "NUMBER_VALUE cannot be converted to Integer"),
+        (-(2**31) - 1, "NUMBER_VALUE cannot be converted to Integer"),
+        (1e308, "DECIMAL_VALUE cannot be converted to Integer"),
+    ],
+)
+def test_a_whole_number_is_no_larger_than_javas(value: float, text: str) -> None:
+    assert misfit("Scan", {"TableName": "abc", "Limit": value}) == text
+
+
+def test_a_long_number_is_no_larger_than_javas() -> None:
+    table = {"TableName": "abc", "ProvisionedThroughput": {"ReadCapacityUnits": 2**63, "WriteCapacityUnits": 1}}
+    assert misfit("CreateTable", table) == "NUMBER_VALUE cannot be converted to Long"
+
+
+def test_javas_largest_numbers_are_numbers() -> None:
+    assert call("Scan", {"TableName": "abc", "Limit": 2**31 - 1})["Limit"] == 2**31 - 1
+    units = {"ReadCapacityUnits": 2**63 - 1, "WriteCapacityUnits": 1}
+    table = {"TableName": "abc", "ProvisionedThroughput": units}
+    assert call("CreateTable", table)["ProvisionedThroughput"] == units
 
 
 def test_a_whole_number_drops_its_fraction() -> None:
@@ -247,6 +273,28 @@ def test_batches_with_too_many_writes_name_the_map() -> None:
         "[Member must have length less than or equal to 25, Member must have length greater than or equal to 1]"
     )
     assert len(message) < 1_500
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_a_text_echoes_no_deeper_than_it_is_long(opening: str) -> None:
+    levels = 400
+    value = opening * levels + "1" + ("]" if opening == "[" else "}") * levels
+    write = f'{{"PutRequest":{{"Item":{{"a":{{"L":{value}}}}}}}}}'
+    with pytest.raises(ValidationError) as caught:
+        validate("BatchWriteItem", f'{{"RequestItems":{{"abc":[{",".join([write] * 26)}]}}}}'.encode())
+    assert len(str(caught.value)) < 1_500
+
+
+def test_a_text_stops_reading_a_collection_where_it_is_cut() -> None:
+    class Endless(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            return itertools.repeat(7)
+
+    found = Faults()
+    found.add([Endless()], "path", "rule")
+    (text,) = found.texts
+    assert text.startswith("Value '[[7, 7, ")
+    assert text.endswith("...]' at 'path' failed to satisfy constraint: rule")
 
 
 def test_members_of_write_requests_are_named_in_full() -> None:
