@@ -11,13 +11,14 @@ import structlog
 
 from stator.model.errors import DomainError
 from stator.model.positions import LogId
+from stator.model.tables import Table
 from stator.ports.clock import Clock
 from stator.ports.view import DerivedRow, ViewReader
 from stator.rules.commands import Expire, Outcome
 from stator.rules.expiry import oldest_due_s
 from stator.rules.local_rows import expiry_rows
 from stator.runtime.catalog import Catalog
-from stator.runtime.meters import Counter, Meters
+from stator.runtime.meters import Meters
 from stator.runtime.metric_names import TTL_DELETED
 
 from .server import LeaderService
@@ -51,15 +52,13 @@ class ExpirySweep:
         while True:
             await self._clock.sleep(self._sweep_s)
             for held in list(self._catalog.tables.values()):
-                if held.table.ttl_attribute:
-                    deleted = self._meters.counter(TTL_DELETED, held.table.name)
-                    for part in held.table.partitions:
-                        await self._sweep(part.log_id, deleted)
+                for part in held.table.partitions:
+                    await self._sweep(part.log_id, held.table)
 
-    async def _sweep(self, log_id: LogId, deleted: Counter) -> None:
+    async def _sweep(self, log_id: LogId, table: Table) -> None:
         now_s = self._clock.now_us() // 1_000_000
         low, high = expiry_rows(oldest_due_s(now_s), now_s)
-        while (partition := self._leaders.led(log_id)) is not None:
+        while self._expires(table) and (partition := self._leaders.led(log_id)) is not None:
             rows = _rows(partition.replica.view, low, high)
             attribute = partition.replica.view.layout.expiry_attribute
             if not rows or not attribute:
@@ -67,12 +66,18 @@ class ExpirySweep:
             answers = [partition.submit(Expire(row.item_key, attribute, now_s)) for row in rows]
             await asyncio.wait(answers, timeout=BATCH_PATIENCE_S)
             outcomes = [_outcome(answer) for answer in answers]
+            deleted = self._meters.counter(TTL_DELETED, table.name)
             deleted.add(sum(outcome is not None and outcome.timestamp_us > 0 for outcome in outcomes))
             if None in outcomes:
                 _log.info("expiry_put_off", log_id=log_id)
                 return
             low = rows[-1].key + b"\x00"
             await self._clock.sleep(PAUSE_S)
+
+    def _expires(self, table: Table) -> bool:
+        """Whether items of a table expire by now. To ask for a partition of one that is gone would open it again."""
+        now = self._catalog.table(table.name)
+        return now is not None and now.table_id == table.table_id and now.status == "ACTIVE" and bool(now.ttl_attribute)
 
 
 def _rows(view: ViewReader, low: bytes, high: bytes | None) -> list[DerivedRow]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.leader.expire import BATCH_ITEMS, ExpirySweep
+from services.leader.expire import BATCH_ITEMS, PAUSE_S, ExpirySweep
 from stator.codec.log_records import decode_effects, decode_envelope
 from stator.model.item import encode_image
 from stator.model.key_order import token
@@ -194,6 +194,27 @@ def test_where_partitions_are_claimed_on_use_also_one_that_nobody_uses_is_swept(
         world.leaders.partition(log_id)  # looked into, which claims nothing
         await asyncio.sleep(4 * SWEEP_S)
         assert expiring.deleted == 1
+
+    play(scenario)
+
+
+def test_a_table_that_is_deleted_during_a_sweep_is_not_opened_again() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        expiring = Expiring(world)
+        for item in range(2 * BATCH_ITEMS):
+            await expiring.put(f"item-{item}", number(expiring.now_s - 10))
+        await world.ask("UpdateTimeToLive", EXPIRE)
+        logs = set(expiring.table.logs)
+        await asyncio.sleep(SWEEP_S + PAUSE_S / 2)
+        deleted = expiring.deleted
+        assert 0 < deleted < 2 * BATCH_ITEMS
+        await world.ask("DeleteTable", {"TableName": "orders"})
+        for log_id in logs:
+            world.leaders.forget(log_id)
+        await asyncio.sleep(4 * SWEEP_S)
+        assert expiring.deleted == deleted
+        assert not logs & world.leaders.partitions.keys()
 
     play(scenario)
 
