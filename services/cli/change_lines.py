@@ -20,7 +20,7 @@ def change_line(record: Mapping[str, Any], *, keys_only: bool) -> Text:
     line = Text(f"{moment:%H:%M:%S} ")
     line.append(f"{name:6} ", style=_STYLES[name])
     line.append(" ".join(f"{key}={value_text(value)}" for key, value in change["Keys"].items()), style="bold")
-    if record.get("userIdentity", {}).get("principalId") == "dynamodb.amazonaws.com":
+    if record.get("userIdentity", {}).get("PrincipalId") == "dynamodb.amazonaws.com":
         line.append(" expired", style="dim")
     if not keys_only:
         for part in _differences(change):

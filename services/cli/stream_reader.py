@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from stator.codec.shard_iterators import decode_iterator
+from stator.model.errors import ValidationError
+
 from .api_client import ApiClient, ApiError, RefusedError
 
 Record = dict[str, Any]
@@ -25,6 +28,8 @@ class _Shard:
     iterator: str | None = None
     last: str | None = None
     """Sequence number of the newest record read."""
+    searched: bool = False
+    """Whether there was nothing more when it was last read."""
     ended: bool = False
 
 
@@ -46,6 +51,16 @@ class StreamReader:
         self._first = "TRIM_HORIZON" if from_start else "LATEST"
         self._shards: dict[str, _Shard] = {}
 
+    @property
+    def searched(self) -> bool:
+        """Whether the last `read` came to the end of every shard. A page may be empty long before that."""
+        return all(shard.searched or shard.ended for shard in self._shards.values())
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream was switched off and everything of it has been read."""
+        return bool(self._shards) and all(shard.ended for shard in self._shards.values())
+
     def look(self) -> None:
         """Find out which shards there are. One that appears later is read from its start: its records are new to us."""
         later = bool(self._shards)
@@ -55,11 +70,20 @@ class StreamReader:
                 shard.iterator = self._iterator(shard, "TRIM_HORIZON" if later else self._first)
 
     def read(self) -> list[Record]:
-        """One page of every shard, oldest first; empty when nothing has come."""
-        records = [record for shard in self._shards.values() if not shard.ended for record in self._page(shard)]
+        """One page of every shard, oldest first; empty when nothing has come. Raises ApiError when that is all there is to tell."""
+        records: list[Record] = []
+        try:
+            for shard in self._shards.values():
+                if not shard.ended:
+                    records += self._page(shard)
+        except ApiError:
+            if not records:
+                raise
+            # The shards read so far have moved on and will not give these again; the next call meets the trouble.
         return sorted(records, key=lambda record: record["dynamodb"]["ApproximateCreationDateTime"])
 
     def _page(self, shard: _Shard) -> list[Record]:
+        shard.searched = False
         try:
             if shard.iterator is None:
                 shard.iterator = self._iterator(shard, self._first)
@@ -74,8 +98,10 @@ class StreamReader:
         records: list[Record] = answer["Records"]
         if records:
             shard.last = records[-1]["dynamodb"]["SequenceNumber"]
-        shard.iterator = answer.get("NextShardIterator")
-        shard.ended = shard.iterator is None
+        following: str | None = answer.get("NextShardIterator")
+        shard.ended = following is None
+        shard.searched = following is not None and not records and _place(following) == _place(shard.iterator)
+        shard.iterator = following
         return records
 
     def _iterator(self, shard: _Shard, first: str) -> str:
@@ -95,3 +121,11 @@ class StreamReader:
             if last is None:
                 return
             asked["ExclusiveStartShardId"] = last
+
+
+def _place(iterator: str) -> object:
+    """Where an iterator stands, whenever it was handed out; of another database's nothing is known."""
+    try:
+        return decode_iterator(iterator).cursor
+    except ValidationError:
+        return None

@@ -14,7 +14,7 @@ from .stream_reader import Record, StreamOffError, StreamReader, stream_of
 
 POLL_S = 0.25
 LOOK_S = 10.0
-"""How often shards are looked for: they change when a stream is switched off and on."""
+"""How often shards are looked for that have come since."""
 AWAY_S = 1.0
 """Between attempts to reach a server that went away."""
 _PASSING = frozenset({"InternalServerError", "ServiceUnavailable", "ThrottlingException", "LimitExceededException"})
@@ -66,7 +66,7 @@ class _Tail:
         self._away = False
 
     def run(self) -> None:
-        """Poll for ever, or until a whole round finds nothing."""
+        """Poll until the stream ends, or until there is nothing more if not following."""
         self._reader.look()  # the first time, trouble is told and ends it
         self._looked_at = time.monotonic()  # noqa: TID251 - a terminal command lives in real time
         while True:
@@ -74,7 +74,12 @@ class _Tail:
             for record in records:
                 self._show(record)
             if not records:
-                if not self._options.follow:
+                if self._reader.ended:
+                    sys.stderr.write(
+                        f"stator: the stream of {self._options.table} was switched off; this was all of it\n"
+                    )
+                    return
+                if self._reader.searched and not self._options.follow:
                     return
                 time.sleep(AWAY_S if self._away else POLL_S)  # noqa: TID251
 

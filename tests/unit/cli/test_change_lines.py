@@ -37,7 +37,7 @@ def test_a_stream_of_keys_shows_keys() -> None:
 def test_who_expired_is_told_apart_from_who_was_deleted() -> None:
     record = {
         "eventName": "REMOVE",
-        "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"},
+        "userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"},
         "dynamodb": {"ApproximateCreationDateTime": 1_795_237_200, "Keys": KEY},
     }
     assert change_line(record, keys_only=False).plain.endswith('id="1" expired')

@@ -6,16 +6,20 @@ import pytest
 
 from services.cli.api_client import ApiClient, RefusedError
 from services.cli.stream_reader import StreamOffError, StreamReader, stream_of
+from stator.codec.shard_iterators import ShardIterator, decode_iterator, encode_iterator
+from stator.model.changes import ChangePoint, ShardCursor
+from stator.model.positions import Offset
 
 
 class Server:
-    """Shards of numbered records. An iterator is `shard:position`."""
+    """Shards of records, two to a page; a page of empty ones has none, and the search goes on."""
 
     def __init__(self, **shards: int) -> None:
         self.shards = {name: [self.record(number) for number in range(count)] for name, count in shards.items()}
         self.closed: set[str] = set()
         self.refusals: list[str] = []
         self.asked: list[dict[str, Any]] = []
+        self.answered = 0
 
     @staticmethod
     def record(number: int) -> dict[str, Any]:
@@ -43,19 +47,27 @@ class Server:
         kind = request["ShardIteratorType"]
         after = int(request["SequenceNumber"]) + 1 if kind == "AFTER_SEQUENCE_NUMBER" else 0
         position = len(records) if kind == "LATEST" else after
-        return {"ShardIterator": f"{request['ShardId']}:{position}"}
+        return {"ShardIterator": self.iterator(request["ShardId"], position)}
 
     def GetRecords(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        if self.refusals:
-            raise RefusedError(self.refusals.pop(0), "")
-        shard, _, position = request["ShardIterator"].partition(":")
-        page = self.shards[shard][int(position) : int(position) + 2]
-        following = int(position) + len(page)
+        if self.refusals and (kind := self.refusals.pop(0)):
+            raise RefusedError(kind, "")
+        iterator = decode_iterator(request["ShardIterator"])
+        shard, position = iterator.shard_id, iterator.cursor.point.offset
+        page = self.shards[shard][position : position + 2]
+        following = position + len(page)
         at_end = following == len(self.shards[shard])
-        answer: dict[str, Any] = {"Records": page}
+        answer: dict[str, Any] = {"Records": [record for record in page if record]}
         if not (at_end and shard in self.closed):
-            answer["NextShardIterator"] = f"{shard}:{following}"
+            answer["NextShardIterator"] = self.iterator(shard, following)
         return answer
+
+    def iterator(self, shard: str, position: int) -> str:
+        """No two are alike, not even of one place."""
+        self.answered += 1
+        return encode_iterator(
+            ShardIterator("arn", shard, ShardCursor(ChangePoint(Offset(position)), ""), self.answered)
+        )
 
 
 def reader(server: Server, *, from_start: bool = True) -> StreamReader:
@@ -116,10 +128,28 @@ def test_a_place_that_was_trimmed_away_is_left_for_the_oldest_record_there_is() 
 
 def test_the_end_of_a_closed_shard_is_the_end() -> None:
     server = Server(one=1)
-    server.closed = {"one"}
     stream = reader(server)
     assert numbers(stream) == [0]
+    assert not stream.ended
+    server.closed = {"one"}
     assert numbers(stream) == []
+    assert stream.ended
+
+
+def test_an_empty_page_is_not_the_end_while_its_iterator_moves_on() -> None:
+    server = Server(one=0, two=1)
+    server.shards["one"] = [{}, {}, {}, server.record(3)]
+    stream = reader(server)
+    told = [(numbers(stream), stream.searched) for _ in range(4)]
+    assert told == [([0], False), ([3], False), ([], True), ([], True)]
+
+
+def test_what_one_shard_gave_is_told_also_if_the_next_one_refuses() -> None:
+    server = Server(one=1, two=1)
+    stream = reader(server)
+    server.refusals = ["", "InternalServerError"]
+    assert numbers(stream) == [0]
+    assert numbers(stream) == [0]
 
 
 def test_other_refusals_are_the_callers_to_judge() -> None:
