@@ -1,12 +1,12 @@
 """What an operator may set for an index worker: STATOR_* variables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from stator.model.errors import StartupError
-from stator.runtime.settings import API_PORT, Address, address, addresses, default_admin_port
+from stator.runtime.settings import API_PORT, PORT_MAX, Address, address, addresses, default_admin_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class GsiSettings:
     s3_endpoint: str
     s3_bucket: str
     s3_access_key: str
-    s3_secret_key: str
+    s3_secret_key: str = field(repr=False)
     host: str = "127.0.0.1"
     admin_port: int = 0
     listen: Address | None = None
@@ -39,7 +39,7 @@ class GsiSettings:
             return value
 
         port = environment.get("STATOR_ADMIN_PORT", str(default_admin_port(API_PORT)))
-        if not (port.isascii() and port.isdecimal()):
+        if not (port.isascii() and port.isdecimal() and int(port) <= PORT_MAX):
             raise StartupError(f"STATOR_ADMIN_PORT is {port!r}, which is not a port")
         listen = environment.get("STATOR_LISTEN")
         if listen is None and "STATOR_SEEDS" in environment:

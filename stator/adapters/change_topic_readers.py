@@ -128,7 +128,11 @@ class TopicReaders:
     async def use(self, place: Place, work: Callable[[TopicReader], Result], *, start: int = -1) -> Result:
         """Do something with a consumer, if possible with one that stands before `start`. Raises HistoryUnavailableError."""
         await self._free.acquire()
-        reader = self._take(place, start)
+        try:
+            reader = self._take(place, start)
+        except KafkaException as error:
+            self._free.release()
+            raise _unreadable(place, error) from error
         loop = asyncio.get_running_loop()
         under_way = self._pool.submit(work, reader)
         # Not when we are done waiting: a call that was cancelled goes on in its thread.
@@ -136,7 +140,7 @@ class TopicReaders:
         try:
             return await asyncio.wrap_future(under_way)
         except KafkaException as error:
-            raise HistoryUnavailableError(f"{place[0]} cannot be read: {error.args[0].str()}") from error
+            raise _unreadable(place, error) from error
 
     def _take(self, place: Place, start: int) -> TopicReader:
         for reader in self._resting:
@@ -144,8 +148,9 @@ class TopicReaders:
                 self._resting.remove(reader)
                 return reader
         if self._made < CONSUMERS_MAX:
+            reader = TopicReader(self._client)
             self._made += 1
-            return TopicReader(self._client)
+            return reader
         return self._resting.pop(0)
 
     def _rest(self, reader: TopicReader) -> None:
@@ -157,6 +162,10 @@ class TopicReaders:
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
         for reader in self._resting:
             reader.close()
+
+
+def _unreadable(place: Place, error: KafkaException) -> HistoryUnavailableError:
+    return HistoryUnavailableError(f"{place[0]} cannot be read: {error.args[0].str()}")
 
 
 def offset_of(message: Message) -> int:

@@ -21,7 +21,10 @@ _Answer = asyncio.Future[Sequence[str]]
 
 def system_resolve(name: str) -> Sequence[str]:
     """Ask the system's resolver."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+    except UnicodeError as error:  # a label that is empty or too long, which Python refuses before it asks anybody
+        raise OSError(f"{name!r} is not a host's name: {error}") from error
 
 
 class Names:

@@ -12,6 +12,7 @@ API_PORT = 8000
 ADMIN_PORT_OFFSET = 2
 """The admin port is the API's port and two: the one between is where people run dynamodb-admin."""
 
+PORT_MAX = 65_535
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -46,7 +47,7 @@ class ClusterSettings:
 
 def default_admin_port(port: int) -> int:
     """The admin port of a server whose API port is `port`; 0 (off) for one that takes any free port."""
-    return port + ADMIN_PORT_OFFSET if 0 < port <= 65_535 - ADMIN_PORT_OFFSET else 0
+    return port + ADMIN_PORT_OFFSET if 0 < port <= PORT_MAX - ADMIN_PORT_OFFSET else 0
 
 
 def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
@@ -75,7 +76,7 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         return int(given)
 
     node = text("STATOR_NODE")
-    port = whole("STATOR_PORT", str(API_PORT), 0, 65_535)
+    port = whole("STATOR_PORT", str(API_PORT), 0, PORT_MAX)
     members = addresses("STATOR_SEEDS", text("STATOR_SEEDS"))
     if node not in members:
         raise StartupError(f"STATOR_NODE is {node!r}, which STATOR_SEEDS does not list")
@@ -91,7 +92,7 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         s3_secret_key=text("STATOR_S3_SECRET_KEY"),
         host=text("STATOR_HOST", "127.0.0.1"),
         port=port,
-        admin_port=whole("STATOR_ADMIN_PORT", str(default_admin_port(port)), 0, 65_535),
+        admin_port=whole("STATOR_ADMIN_PORT", str(default_admin_port(port)), 0, PORT_MAX),
         partitions=whole("STATOR_PARTITIONS", "4", 1, 1024),
         segment_age_s=seconds("STATOR_SEGMENT_AGE_S", "10"),
         ttl_sweep_s=seconds("STATOR_TTL_SWEEP_S", "10"),

@@ -84,6 +84,16 @@ def test_the_systems_resolver_knows_this_machine() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("name", ["leader..1", "leader-" + 64 * "1"])
+def test_what_cannot_be_a_name_has_no_address(name: str) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(WITHIN_S):
+            with pytest.raises(OSError, match="is not a host's name"):
+                await Names().addresses(name)
+
+    asyncio.run(main())
+
+
 def test_a_process_that_stops_does_not_wait_for_a_lookup() -> None:
     resolver = Resolver()
 

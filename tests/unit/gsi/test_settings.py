@@ -36,7 +36,7 @@ def test_it_listens_where_the_seeds_say_unless_told_otherwise() -> None:
     assert GsiSettings.from_environment(NEEDED | {"STATOR_SEEDS": "leader-1=l:7000"}).listen is None
 
 
-@pytest.mark.parametrize("port", ["many", "-1", ""])
+@pytest.mark.parametrize("port", ["many", "-1", "", "65536"])
 def test_an_admin_port_that_is_none_is_told_by_name(port: str) -> None:
     with pytest.raises(StartupError, match="STATOR_ADMIN_PORT"):
         GsiSettings.from_environment(NEEDED | {"STATOR_ADMIN_PORT": port})
