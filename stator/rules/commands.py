@@ -189,7 +189,8 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     """Images of the items that passed, and where to go on: `last` is the image of the last item examined when more may follow.
 
     `bytes_read` is the summed size of all items examined, of a query that is not `measured` an estimate from above;
-    `fetched_units` what fetching them from behind a local index cost in strongly consistent read units.
+    `fetched_units` what fetching them from behind a local index cost in strongly consistent read units; `bytes_held` what they
+    take of the query's `bytes_max`: fetched ones count whole.
     """
 
     images: list[bytes]
@@ -198,6 +199,7 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     bytes_read: int
     last: bytes | None
     fetched_units: int = 0
+    bytes_held: int = 0
 
 
 class Define(msgspec.Struct, frozen=True, array_like=True):

@@ -123,7 +123,7 @@ class PageReading:
         return encode_image(project(self._projection, item, self._query.projection.names))
 
     def _page(self, last: bytes | None) -> Page:
-        return Page(self._images, self._count, self._scanned, self._bytes, last, self._fetched_units)
+        return Page(self._images, self._count, self._scanned, self._bytes, last, self._fetched_units, self._bytes_held)
 
 
 def _stretch(query: Query) -> Span:

@@ -114,6 +114,27 @@ def test_local_indexes_outlive_a_restart_and_are_in_a_restored_table(tmp_path: P
         assert by_rank(connection, "restored") == ["4", "3", "2", "1", "0"]
 
 
+def test_a_scan_that_fetches_items_from_behind_an_index_fills_no_page_twice_over(tmp_path: Path) -> None:
+    """The index's own rows are small, and the items lie in many partitions: what counts is what is fetched."""
+    forums, text = 30, 100 * 1024 * "x"
+    with (
+        standalone(tmp_path, "--partitions", "4") as server,
+        closing(Connection(server.port)) as connection,
+    ):
+        asked(connection, "CreateTable", create({"rank": "N"}, index("by-rank", "rank", ProjectionType="KEYS_ONLY")))
+        for number in range(forums):
+            item = {"forum": {"S": str(number)}, "at": {"S": "0"}, "rank": {"N": "1"}, "text": {"S": text}}
+            asked(connection, "PutItem", {"TableName": TABLE, "Item": item})
+        scan = {"TableName": TABLE, "IndexName": "by-rank", "Select": "ALL_ATTRIBUTES", "ConsistentRead": True}
+        counts = []
+        page: Request = {"LastEvaluatedKey": None}
+        while "LastEvaluatedKey" in page:
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page["LastEvaluatedKey"] else {}
+            page = asked(connection, "Scan", scan | start)
+            counts.append(page["Count"])
+        assert counts == [11, 11, 8]
+
+
 def test_writes_tell_the_size_of_the_item_collection_when_asked(tmp_path: Path) -> None:
     key = {"forum": {"S": "kafka"}, "at": {"S": "1"}}
     told = {"ItemCollectionKey": {"forum": {"S": "kafka"}}, "SizeEstimateRangeGB": [0.0, 1.0]}

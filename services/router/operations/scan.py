@@ -65,11 +65,11 @@ def scan(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
 async def _page(router: Router, asked: Query, parts: Iterable[tuple[LogId, Span]], *, strong: bool) -> Page:
     """One page over several partitions, as long as one over a single partition."""
     images: list[bytes] = []
-    count = scanned = bytes_read = fetched_units = 0
+    count = scanned = bytes_read = fetched_units = bytes_held = 0
     for log_id, span in parts:
         limit = asked.limit and asked.limit - scanned
         query = replace(
-            asked, log_id=log_id, low=span.low, high=span.high, limit=limit, bytes_max=PAGE_BYTES_MAX - bytes_read
+            asked, log_id=log_id, low=span.low, high=span.high, limit=limit, bytes_max=PAGE_BYTES_MAX - bytes_held
         )
         page = await router.page(query, strong=strong)
         images += page.images
@@ -77,6 +77,7 @@ async def _page(router: Router, asked: Query, parts: Iterable[tuple[LogId, Span]
         scanned += page.scanned
         bytes_read += page.bytes_read
         fetched_units += page.fetched_units
+        bytes_held += page.bytes_held
         if page.last is not None:
             return Page(images, count, scanned, bytes_read, page.last, fetched_units)
     return Page(images, count, scanned, bytes_read, None, fetched_units)
