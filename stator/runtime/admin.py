@@ -1,6 +1,6 @@
 """The admin port: health, metrics and status over plain HTTP, beside the work and never in its way.
 
-The socket is bound at start, so that a port in use is told before anything else is touched. What serves it (Starlette, uvicorn:
+The socket is bound at start, so that a port in use ends the start and not the first look. What serves it (Starlette, uvicorn:
 a fifth of a second to import, some megabytes) is loaded on a thread when somebody connects for the first time.
 """
 
