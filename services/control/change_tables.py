@@ -115,17 +115,18 @@ class TableChanges:
         days = wanted.get("RecoveryPeriodInDays", 35)
         if not enabled and "RecoveryPeriodInDays" in wanted:
             raise ValidationError("RecoveryPeriodInDays can only be given when point in time recovery is enabled")
-        await self._writer.up_to_date()
-        held = self._catalog.tables.get(name)
-        if held is None:
-            raise TableNotFoundError(f"Table not found: {name}")
-        if held.table.status != "ACTIVE":
-            raise ContinuousBackupsUnavailableError("Backups are being enabled for the table. Please retry later")
-        before = held.table.backups
-        since = before.enabled_us if before.enabled else TimestampUs(self._clock.now_us())
-        table = held.table.evolve(backups=ContinuousBackups(enabled, days, since if enabled else TimestampUs(0)))
-        if not await self._writer.set(table, held.version_us):
-            raise ContinuousBackupsUnavailableError("The table changed meanwhile. Please retry")
+        while True:
+            await self._writer.up_to_date()
+            held = self._catalog.tables.get(name)
+            if held is None:
+                raise TableNotFoundError(f"Table not found: {name}")
+            if held.table.status != "ACTIVE":
+                raise ContinuousBackupsUnavailableError("Backups are being enabled for the table. Please retry later")
+            before = held.table.backups
+            since = before.enabled_us if before.enabled else TimestampUs(self._clock.now_us())
+            table = held.table.evolve(backups=ContinuousBackups(enabled, days, since if enabled else TimestampUs(0)))
+            if await self._writer.set(table, held.version_us):
+                break
         return {"ContinuousBackupsDescription": describe_backups(table, self._clock.now_us())}
 
     # --- changing an entry -----------------------------------------------------------------------------------

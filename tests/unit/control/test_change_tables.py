@@ -50,6 +50,23 @@ def test_time_to_live_is_answered_once_every_log_of_the_table_says_so() -> None:
     play(scenario)
 
 
+def test_recovery_is_switched_on_also_while_other_changes_are_made() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        recovery = {"PointInTimeRecoveryEnabled": True}
+        request = {"TableName": "orders", "PointInTimeRecoverySpecification": recovery}
+        await asyncio.gather(
+            world.ask("UpdateTimeToLive", EXPIRE),
+            world.ask("UpdateContinuousBackups", request, world.other),
+            world.ask("TagResource", tag("a")),
+            world.ask("UpdateContinuousBackups", request),
+        )
+        table = entry(world)
+        assert (table.backups.enabled, table.ttl_attribute, table.tags) == (True, "until", (("a", "v"),))
+
+    play(scenario)
+
+
 def test_a_stream_switched_on_is_in_the_logs_and_in_the_answer() -> None:
     async def scenario(world: Deployment) -> None:
         await world.create()
