@@ -113,6 +113,8 @@ class Replica:
 
     async def fold(self, messages: Sequence[LogMessage]) -> None:
         """Apply a burst of messages that continue where the view stands."""
+        if self._deriving is not None and self._deriving.done():
+            self._deriving.result()  # what no rule foresees ends the task that follows the log: somebody watches that one
         start = 0
         for number, message in enumerate(messages):
             record = decode_envelope(message.data)

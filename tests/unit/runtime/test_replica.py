@@ -328,6 +328,22 @@ def test_a_view_whose_rows_cannot_be_derived_halts_the_replica() -> None:
     run(scenario())
 
 
+def test_a_bug_in_deriving_rows_ends_the_task_that_follows_the_log() -> None:
+    async def scenario() -> None:
+        log, view = RandomLog(LOG, random.Random(8)), FailsOnce(LookupError("a bug"))
+        log.claim()
+        log.define(expiring=False)
+        replica = await large_view(log, view)
+        log.define(expiring=True)
+        await replica.fold(log.messages[2:])
+        await asyncio.sleep(1)
+        log.barrier()
+        with pytest.raises(LookupError, match="a bug"):
+            await replica.fold(log.messages[-1:])
+
+    run(scenario())
+
+
 def test_rows_are_derived_once_a_full_disk_has_room_again() -> None:
     async def scenario() -> None:
         log, view = RandomLog(LOG, random.Random(8)), FailsOnce(OSError(errno.ENOSPC, "no space"))
