@@ -9,7 +9,7 @@ from itertools import islice
 
 import structlog
 
-from stator.model.errors import DomainError
+from stator.model.errors import DamagedDataError, DomainError
 from stator.model.positions import LogId
 from stator.model.tables import Table
 from stator.ports.clock import Clock
@@ -59,7 +59,11 @@ class ExpirySweep:
         now_s = self._clock.now_us() // 1_000_000
         low, high = expiry_rows(oldest_due_s(now_s), now_s)
         while self._expires(table) and (partition := self._leaders.led(log_id)) is not None:
-            rows = _rows(partition.replica.view, low, high)
+            try:
+                rows = _rows(partition.replica.view, low, high)
+            except (DamagedDataError, OSError) as error:
+                _log.warning("expiry_put_off", log_id=log_id, reason=str(error))
+                return
             attribute = partition.replica.view.layout.expiry_attribute
             if not rows or not attribute:
                 return
@@ -69,7 +73,7 @@ class ExpirySweep:
             deleted = self._meters.counter(TTL_DELETED, table.name)
             deleted.add(sum(outcome is not None and outcome.timestamp_us > 0 for outcome in outcomes))
             if None in outcomes:
-                _log.info("expiry_put_off", log_id=log_id)
+                _log.warning("expiry_put_off", log_id=log_id, reason="not all deletions were answered")
                 return
             low = rows[-1].key + b"\x00"
             await self._clock.sleep(PAUSE_S)
