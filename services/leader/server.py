@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from stator.model.errors import OutcomeUnknownError
+from stator.model.errors import OutcomeUnknownError, ResourceNotFoundError
 from stator.model.positions import LogId
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
@@ -53,6 +53,10 @@ class LeaderService:
         self._on_use = on_use
         self._meter = AppendMeter(meters or Meters(), clock.monotonic)
         self._followers: dict[LogId, asyncio.Task[None]] = {}
+        self._gone: set[LogId] = set()
+        """Logs that were forgotten where any request opens a partition: one that comes late must not open it again, for good. Their
+        ids are never given again. Elsewhere the assignment tells what to open, and forgets what it finds opened in vain.
+        """
 
     def serve(self, peers: Peers) -> None:
         """Answer the leader's methods."""
@@ -63,10 +67,14 @@ class LeaderService:
         peers.serve("stats", self.stats)
 
     def partition(self, log_id: LogId) -> Leadership:
-        """The partition of a log, opened (and followed from now on) if it was not."""
+        """The partition of a log, opened (and followed from now on) if it was not. Raises ResourceNotFoundError when its table
+        was deleted.
+        """
         found = self.partitions.get(log_id)
         if found is not None:
             return found
+        if log_id in self._gone:
+            raise ResourceNotFoundError("Requested resource not found")
         replica = Replica(self._log, log_id, self._views.open(log_id), self._install_base)
         leadership = Leadership(
             self._node,
@@ -84,7 +92,8 @@ class LeaderService:
 
     def led(self, log_id: LogId) -> Leadership | None:
         """The partition if this process leads it. Where partitions are claimed on use, this is one, and the next call finds it."""
-        found = self.partition(log_id) if self._on_use else self.partitions.get(log_id)
+        opens = self._on_use and log_id not in self._gone
+        found = self.partition(log_id) if opens else self.partitions.get(log_id)
         if found is None or found.state is State.LEADING:
             return found
         if self._on_use and not found.replica.damaged:
@@ -93,6 +102,8 @@ class LeaderService:
 
     def forget(self, log_id: LogId) -> None:
         """The partition is gone: stop following it and drop its view."""
+        if self._on_use:
+            self._gone.add(log_id)
         leadership = self.partitions.pop(log_id, None)
         if leadership is None:
             return

@@ -1,17 +1,23 @@
 """The sweep of expired items: what goes, what stays, who does it, and how the log tells."""
 
 import asyncio
+import errno
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from services.leader.expire import BATCH_ITEMS, PAUSE_S, ExpirySweep
+from services.leader.leadership import State
+from stator.adapters.view_memory import MemoryView
 from stator.codec.log_records import decode_effects, decode_envelope
+from stator.model.errors import OutcomeUnknownError
 from stator.model.item import encode_image
 from stator.model.key_order import token
-from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.positions import LogId, Offset
 from stator.model.records import Effect, Kind
 from stator.model.tables import Table, partition_for
+from stator.ports.view import DerivedRow
 from stator.rules.change_records import TTL_ORIGIN
 from stator.rules.commands import DeleteItem, Expire, Get, PutItem, Write
 from stator.rules.expiry import FORGIVEN_S
@@ -181,6 +187,28 @@ def test_a_view_from_before_the_latest_definition_deletes_nothing() -> None:
     play(scenario)
 
 
+class Unreadable(MemoryView):
+    """Its disk fails when rows are read."""
+
+    def rows(self, low: bytes, high: bytes | None, *, reverse: bool = False) -> Iterator[DerivedRow]:  # noqa: ARG002
+        raise OSError(errno.EIO, "input/output error")
+
+
+def test_a_view_that_cannot_be_read_keeps_the_sweep_from_no_other() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create()
+        expiring = Expiring(world)
+        await world.ask("UpdateTimeToLive", EXPIRE)
+        first, *others = expiring.table.partitions
+        behind = next(pk for pk in map(str, range(100)) if expiring.log_of(pk)[0] == others[-1].log_id)
+        await expiring.put(behind, number(expiring.now_s - 10))
+        world.leaders.partition(first.log_id).replica.view = Unreadable(first.log_id)
+        await asyncio.sleep(2 * SWEEP_S)
+        assert expiring.deleted == 1
+
+    play(scenario)
+
+
 def test_where_partitions_are_claimed_on_use_also_one_that_nobody_uses_is_swept() -> None:
     async def scenario(world: Deployment) -> None:
         await world.create()
@@ -188,10 +216,9 @@ def test_where_partitions_are_claimed_on_use_also_one_that_nobody_uses_is_swept(
         await expiring.put("x", number(expiring.now_s - 10))
         log_id, _ = expiring.log_of("x")
         await world.ask("UpdateTimeToLive", EXPIRE)
-        for partition in list(world.leaders.partitions):
-            if partition != CATALOG_LOG:
-                world.leaders.forget(partition)
-        world.leaders.partition(log_id)  # looked into, which claims nothing
+        partition = world.leaders.partition(log_id)
+        partition.resign(OutcomeUnknownError("nobody waits"))
+        assert partition.state is State.FOLLOWING
         await asyncio.sleep(4 * SWEEP_S)
         assert expiring.deleted == 1
 
