@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import urlsplit
 
 from stator.runtime.settings import default_admin_port
 
-from .api_client import ApiError, failure_text
+from .api_client import ApiError, endpoint_url, failure_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +20,19 @@ class Page:
 def admin_address(endpoint: str, admin: str | None) -> str:
     """The admin port's address: the one given, or two above the endpoint's port. Raises ApiError for what is no address."""
     if admin is not None:
-        url = urlsplit(admin if "://" in admin else f"http://{admin}")
-        if not url.hostname or url.port is None:
+        url = endpoint_url(admin if "://" in admin else f"http://{admin}")
+        if url.port is None:
             raise ApiError(f"{admin!r} is not an address such as http://localhost:8002")
         return f"{url.scheme}://{url.netloc}"
-    url = urlsplit(endpoint)
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        raise ApiError(f"{endpoint!r} is not a http:// or https:// address")
+    url = endpoint_url(endpoint)
+    host = url.hostname or ""
     port = default_admin_port(url.port or (443 if url.scheme == "https" else 80))
-    return f"http://{'[' + url.hostname + ']' if ':' in url.hostname else url.hostname}:{port}"
+    return f"http://{'[' + host + ']' if ':' in host else host}:{port}"
 
 
 def get(address: str, path: str, timeout_s: float = 10.0) -> Page:
-    """One page. Raises ApiError when nothing answers there in HTTP."""
-    url = urlsplit(address)
+    """One page. Raises ApiError for what is no address, or when nothing answers there in HTTP."""
+    url = endpoint_url(address)
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=timeout_s)
     try:

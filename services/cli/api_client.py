@@ -2,7 +2,7 @@
 
 import http.client
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -31,16 +31,26 @@ def failure_text(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
+def endpoint_url(endpoint: str) -> SplitResult:
+    """An endpoint's parts, `hostname` among them. Raises ApiError for what is no address."""
+    try:
+        url = urlsplit(endpoint)
+        (url.hostname or "").encode("idna")  # as the resolver will
+        if url.scheme in {"http", "https"} and url.hostname and url.port != 0:
+            return url
+    except ValueError:
+        pass
+    raise ApiError(f"{endpoint!r} is not a http:// or https:// address")
+
+
 class ApiClient:
     """One endpoint, one connection a call."""
 
     def __init__(self, endpoint: str) -> None:
-        url = urlsplit(endpoint)
-        if url.scheme not in {"http", "https"} or not url.hostname:
-            raise ApiError(f"{endpoint!r} is not a http:// or https:// address")
+        url = endpoint_url(endpoint)
         self._endpoint = endpoint
         self._kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        self._host, self._port = url.hostname, url.port
+        self._host, self._port = url.hostname or "", url.port
 
     def call(self, operation: str, request: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
         """Carry out one operation. Raises ApiError in the server's words."""
@@ -56,10 +66,12 @@ class ApiClient:
         finally:
             connection.close()
         try:
-            answer: dict[str, Any] = msgspec.json.decode(body or b"{}")
-        except msgspec.DecodeError as error:
+            answer = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ApiError(f"{self._endpoint} does not speak the DynamoDB API") from error
         if response.status != http.client.OK:
             kind = str(answer.get("__type", response.status)).rpartition("#")[2]
             raise RefusedError(kind, answer.get("message") or answer.get("Message") or "")
+        if response.getheader("x-amzn-RequestId") is None:
+            raise ApiError(f"{self._endpoint} does not speak the DynamoDB API")
         return answer

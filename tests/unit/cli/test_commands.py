@@ -21,7 +21,7 @@ Answer = Callable[[str, dict[str, Any]], tuple[int, bytes]]
 
 
 @contextmanager
-def api(answer: Answer) -> Iterator[str]:
+def api(answer: Answer, *, request_id: str | None = "0") -> Iterator[str]:
     """An endpoint that answers (operation, request) with a status and a body."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,6 +29,8 @@ def api(answer: Answer) -> Iterator[str]:
             request = msgspec.json.decode(self.rfile.read(int(self.headers["Content-Length"])))
             status, body = answer(self.headers["X-Amz-Target"].partition(".")[2], request)
             self.send_response(status)
+            if request_id is not None:
+                self.send_header("x-amzn-RequestId", request_id)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -60,16 +62,39 @@ def test_an_answer_is_the_servers_and_a_refusal_is_in_its_words() -> None:
             client.call("DeleteTable", {})
 
 
-def test_what_is_no_server_of_ours_is_told_as_such() -> None:
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b'"\xff"'])
+def test_what_is_no_server_of_ours_is_told_as_such(status: int, body: bytes) -> None:
     with (
-        api(lambda _operation, _request: (200, b"<html>")) as endpoint,
-        pytest.raises(ApiError, match="does not speak"),
+        api(lambda _operation, _request: (status, body)) as endpoint,
+        pytest.raises(ApiError, match="does not speak the DynamoDB API"),
     ):
         ApiClient(endpoint).call("ListTables", {})
+
+
+def test_an_answer_that_bears_no_request_id_is_not_taken_for_the_apis() -> None:
+    with (
+        api(lambda _operation, _request: (200, b"{}"), request_id=None) as endpoint,
+        pytest.raises(ApiError, match="does not speak the DynamoDB API"),
+    ):
+        ApiClient(endpoint).call("ListTables", {})
+
+
+def test_where_nobody_listens_nobody_answers() -> None:
     with pytest.raises(ApiError, match="does not answer"):
         ApiClient("http://127.0.0.1:9").call("ListTables", {})
-    with pytest.raises(ApiError, match="not a http"):
-        ApiClient("localhost:8000")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["localhost:8000", "", "http://", "http://h:99999", "http://h:0", "http://h:x", "http://[::1", "http://a..b:80"],
+)
+@pytest.mark.parametrize("command", [["status"], ["tail", "a"], ["restore", "--table", "a", "--to", "b"], ["doctor"]])
+def test_what_is_no_address_is_one_line(endpoint: str, command: list[str]) -> None:
+    ended = CliRunner().invoke(app, [*command, "--endpoint", endpoint], env={"AWS_ENDPOINT_URL_DYNAMODB": ""})
+    assert ended.exit_code == 1
+    assert f"{endpoint!r} is not a http:// or https:// address" in ended.output
+    assert ended.exception is None or isinstance(ended.exception, SystemExit)
 
 
 def test_a_restore_asks_for_the_instant_and_waits_until_the_table_is_active(capsys: pytest.CaptureFixture[str]) -> None:
