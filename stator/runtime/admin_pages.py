@@ -29,6 +29,7 @@ class AdminServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 _pages(vitals),
+                http="h11",  # uvicorn bounds the size of a request's head only with this parser
                 lifespan="off",
                 ws="none",
                 log_config=None,

@@ -195,6 +195,19 @@ def test_control_c_while_it_loads_is_no_traceback() -> None:
     assert (ended.returncode, ended.stderr) == (130, "")
 
 
+def test_a_full_disk_behind_the_output_is_one_line(deployment: Deployment) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [str(STATOR), "doctor", "--endpoint", deployment.server.endpoint],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (1, "stator: [Errno 28] No space left on device\n")
+
+
 def test_a_client_that_connects_and_says_nothing_keeps_nobody_from_the_admin_port(deployment: Deployment) -> None:
     with socket.create_connection(("127.0.0.1", deployment.admin_port), timeout=PATIENCE_S):
         assert deployment.get("/healthz")[0] == 200

@@ -68,6 +68,19 @@ def test_a_ready_process_says_so_and_who_it_is() -> None:
     assert "process_resident_memory_bytes" in metrics.body
 
 
+def test_a_head_that_does_not_end_is_refused_before_it_fills_the_memory() -> None:
+    def flood(port: int) -> list[Page]:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\nX-Long: " + b"x" * 100_000)
+            return [Page(int(client.recv(1_000).split()[1]), "")]
+
+    async def work(port: int) -> list[Page]:
+        return await asyncio.to_thread(flood, port)
+
+    (answer,) = asyncio.run(_while_open(vitals_of("router-1", "router"), work))
+    assert answer.status == 400
+
+
 def test_an_admin_port_nobody_visits_is_closed_too() -> None:
     assert visit(vitals_of("router-1", "router")) == []
 
