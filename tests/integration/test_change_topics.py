@@ -61,6 +61,7 @@ class StreamsProcesses:
             "STATOR_LISTEN": self._seeds[name],
             "STATOR_SEEDS": ",".join(f"{node}={address}" for node, address in self._seeds.items()),
             "STATOR_DATA": str(self._directory / name),
+            "STATOR_ADMIN_PORT": "0",
             "STATOR_S3_ENDPOINT": "http://127.0.0.1:1",
             "STATOR_S3_ACCESS_KEY": "unused",
             "STATOR_S3_SECRET_KEY": "unused",
