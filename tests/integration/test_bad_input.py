@@ -3,6 +3,7 @@
 `tests/unit/router/test_validation.py` has every text; here is one of each kind, with all that lies behind the front door.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,6 +81,16 @@ def query(condition: str, value: Any, **parameters: Any) -> tuple[str, dict[str,
         "KeyConditionExpression": condition,
         "ExpressionAttributeValues": {":v": value},
     } | parameters
+
+
+def batch(*requests: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A good put, and these: all of it or nothing."""
+    good = {"PutRequest": {"Item": KEY | {"sk": {"N": "7"}}}}
+    return "BatchWriteItem", {"RequestItems": {TABLE: [good, *requests]}}
+
+
+def scan(**parameters: Any) -> tuple[str, dict[str, Any]]:
+    return "Scan", {"TableName": TABLE} | parameters
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -207,6 +218,56 @@ REFUSED = {
         query("pk = :v", {"S": "a"}, IndexName="by-taste"),
         "The table does not have the specified index: by-taste",
     ),
+    "batch with an item without its key": (
+        batch({"PutRequest": {"Item": {"pk": KEY["pk"]}}}),
+        "The provided key element does not match the schema",
+    ),
+    "batch with an index key of another type": (
+        batch({"PutRequest": {"Item": KEY | {"colour": {"N": "1"}}}}),
+        f"{INVALID}Type mismatch for Index Key colour Expected: S Actual: N IndexName: by-colour",
+    ),
+    "batch with an item twice, its number spelt differently": (
+        batch({"DeleteRequest": {"Key": KEY | {"sk": {"N": "7.0"}}}}),
+        "Provided list of item keys contains duplicates",
+    ),
+    "batch with an item that is too large": (
+        batch({"PutRequest": {"Item": KEY | {"s": {"S": "x" * ITEM_BYTES_MAX}}}}),
+        "Item size has exceeded the maximum allowed size",
+    ),
+    "batch with a request for nothing": (
+        batch({}),
+        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes",
+    ),
+    "batch read of a key twice": (
+        ("BatchGetItem", {"RequestItems": {TABLE: {"Keys": [KEY, KEY | {"sk": {"N": "1.0"}}]}}}),
+        "Provided list of item keys contains duplicates",
+    ),
+    "segment behind the last": (
+        scan(Segment=2, TotalSegments=2),
+        (
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 2 is not less than"
+            " TotalSegments: 2"
+        ),
+    ),
+    "scan from half a key": (
+        scan(ExclusiveStartKey={"pk": KEY["pk"]}),
+        "The provided starting key is invalid: The provided key element does not match the schema",
+    ),
+    "stream to be switched off that is not on": (
+        ("UpdateTable", {"TableName": TABLE, "StreamSpecification": {"StreamEnabled": False}}),
+        f"Table has no stream to disable: TableName: {TABLE}",
+    ),
+    "time to live to be switched off that is not on": (
+        (
+            "UpdateTimeToLive",
+            {"TableName": TABLE, "TimeToLiveSpecification": {"Enabled": False, "AttributeName": "until"}},
+        ),
+        "TimeToLive is already disabled",
+    ),
+    "tags of something else": (
+        ("ListTagsOfResource", {"ResourceArn": "things"}),
+        f"{INVALID}ARNs must start with 'arn:': things",
+    ),
     "strong read of an index": (
         query("colour = :v", {"S": "red"}, IndexName="by-colour", ConsistentRead=True),
         "Consistent reads are not supported on global secondary indexes",
@@ -267,6 +328,20 @@ def test_a_table_that_is_not_there_is_not_found(connection: Connection, operatio
     status, answer = connection.call(operation, parameters)
     assert (status, answer["__type"]) == (400, "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException")
     assert answer["message"].startswith("Requested resource not found")
+
+
+@pytest.mark.parametrize("requests", [1, 26])
+def test_a_batch_as_deep_as_json_may_be_is_refused_and_writes_nothing(connection: Connection, requests: int) -> None:
+    status, answer = connection.call(*batch(*[{"PutRequest": {"Item": KEY | {"d": nested(400)}}}] * requests))
+    assert (status, answer["__type"]) == (400, "com.amazon.coral.validate#ValidationException")
+    assert content(connection) == [THING]
+
+
+@pytest.mark.parametrize("iterator", ["x", "arn:aws:dynamodb:us-east-1:000000000000:table/things/stream/now|1|AAAA"])
+def test_an_iterator_that_is_none_is_refused(connection: Connection, iterator: str) -> None:
+    body = json.dumps({"ShardIterator": iterator}).encode()
+    status, answer = connection.send("DynamoDBStreams_20120810.GetRecords", body)
+    assert (status, answer["message"]) == (400, "Invalid ShardIterator")
 
 
 def test_an_item_of_400_kb_is_stored_whole(connection: Connection) -> None:
