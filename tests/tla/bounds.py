@@ -88,7 +88,7 @@ DEEP = {
     "three epochs, leases, clocks that drift": wal(DRIFT, epochs=3, seqs=1, log=5),
     "two epochs, leases, copies, clocks that drift": wal(DRIFT | {"Copies": "TRUE"}, epochs=2, seqs=2, log=5),
     "three transactions": transactions(of="{t, u, v}", writes=1),
-    "two transactions over three partitions": transactions(over="{p, q, r}"),
+    "two transactions over three partitions": transactions(over="{p, q, r}", writes=1, tries=2),
     "two transactions, two readers": transactions(readers="{g, h}", writes=1),
     "two transactions, requests that come twice, a reader": transactions(readers="{g}", writes=1, tries=2),
 }

@@ -14,6 +14,7 @@ def holds(model: Model, directory: Path) -> None:
     assert outcome.states > 1_000, "a model in which nothing happens proves nothing"
 
 
+@pytest.mark.timeout(900)  # half a minute at most, on two idle cores
 @pytest.mark.parametrize("name", SOUND)
 def test_the_protocol_keeps_every_invariant(name: str, tmp_path: Path) -> None:
     holds(SOUND[name], tmp_path)

@@ -11,6 +11,8 @@ from tools.supervised import ROOT, ServersUnavailable
 
 MODELS = ROOT / "docs" / "tla"
 LIBS = ROOT / ".tools" / "tla" / "libs"
+JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Runs are short: without the optimizing compiler they take half the CPU (measured: 8 s and not 13 s for 62,000 states)."""
 WORKERS = 2
 VIOLATED = re.compile(r"Invariant (\w+) is violated")
 DISTINCT = re.compile(r"([\d,]+) distinct states found, 0 states left on queue")
@@ -55,7 +57,7 @@ def run(model: Model, directory: Path) -> Outcome:
     )
     options = ("-workers", str(WORKERS), "-metadir", "states", "-config", "model.cfg")
     done = subprocess.run(
-        (java, "-XX:+UseSerialGC", "-cp", f"{LIBS}/*", "tlc2.TLC", *options, f"{model.module}.tla"),
+        (java, *JVM, "-cp", f"{LIBS}/*", "tlc2.TLC", *options, f"{model.module}.tla"),
         cwd=directory,
         capture_output=True,
         text=True,
