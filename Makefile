@@ -10,6 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 MINIO_VERSION := $(shell sed -n 's/^ARG MINIO_VERSION=//p' deploy/minio/Dockerfile)
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 SERVERS := .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp
+CHECKERS := .tools/bin/linearizable .tools/tla/.stamp
 CLIENTS := .venv/.clients .tools/javascript/.stamp .tools/java/.stamp .tools/bin/films
 SEEDS ?= 100
 ARGS ?=
@@ -48,13 +49,19 @@ check: setup .venv/.dev ## format, lint, types, import contracts, generated file
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_shapes.py --check
 
-test: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## everything: check, SEEDS=100 simulated clusters, and every test with real Kafka, MinIO and clients
+test: toolchain setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS) ## everything: check, SEEDS=100 simulated clusters, and every test with real Kafka, MinIO and clients
 	@$(MAKE) check
 	@$(MAKE) sim
 	$(BIN)/pytest $(ARGS)
 
 sim: setup .venv/.dev ## run SEEDS=n simulated clusters
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
+
+tla: toolchain setup .venv/.dev .tools/tla/.stamp ## model check the protocol as far as every push does
+	$(BIN)/pytest --durations 0 tests/tla $(ARGS)
+
+tla-deep: toolchain setup .venv/.dev .tools/tla/.stamp ## model check the protocol with larger bounds, an hour or so
+	$(BIN)/pytest --durations 0 -m tla_deep --timeout 7200 tests/tla $(ARGS)
 
 clients: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## each common client drives a small program of its own; they are fetched first
 	$(BIN)/pytest tests/clients $(ARGS)
@@ -128,7 +135,15 @@ toolchain:
 .tools/bin/films: $(wildcard tests/clients/go/*) | toolchain
 	go build -C tests/clients/go -trimpath -o "$(CURDIR)/$@" .
 
+.tools/tla/.stamp: tools/tla/pom.xml | toolchain
+	@rm -rf $(@D)/libs
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$(@D)/libs"
+	@touch $@
+
+.tools/bin/linearizable: $(wildcard tests/porcupine/*) | toolchain
+	go build -C tests/porcupine -trimpath -o "$(CURDIR)/$@" .
+
 docker:
 	@$(COMPOSE) version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { echo 'This needs a running Docker engine and the Compose plugin, 2.24 or newer: https://docs.docker.com/compose/install' >&2; exit 1; }
 
-.PHONY: nightly run cluster cluster-down cluster-clean up down setup check test sim clients compose-test bench lock help toolchain docker
+.PHONY: nightly run cluster cluster-down cluster-clean up down setup check test sim tla tla-deep clients compose-test bench lock help toolchain docker
