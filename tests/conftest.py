@@ -1,5 +1,6 @@
 """Fixtures that every folder of tests may use. Real servers start once a session, on first use, on free ports."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from tests.native_cluster import BreakableCluster, running_cluster
 from tests.servers import KafkaBrokers, MinioServer, running_brokers, running_minio
 from tools.supervised import ServersUnavailable
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C, so that what tests start takes it too: a shell has what it runs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
