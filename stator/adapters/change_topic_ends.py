@@ -18,6 +18,9 @@ from stator.ports.clock import Clock
 
 GATHER_S = 0.004
 _REQUEST_TIMEOUT_S = 5.0
+_PATIENCE_S = 3.0
+"""How long a place is asked for again: longer than Kafka needs to spread the word of a new topic or leader."""
+_RETRY_S = 0.05
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 Waiting = dict[Place, "asyncio.Future[int | None]"]
@@ -54,17 +57,22 @@ class TopicEnds:
         await self._clock.sleep(GATHER_S)
         waiting, self._waiting = self._waiting, {}
         answers = await self._ask(waiting)
-        failed = [place for place, answer in answers.items() if isinstance(answer, KafkaError)]
-        if failed:
+        deadline, pause_s = self._clock.monotonic() + _PATIENCE_S, 0.0
+        while failed := {place for place, answer in answers.items() if isinstance(answer, KafkaError)}:
+            for place in waiting.keys() - failed:
+                _settle(waiting[place], place, answers[place])
+            if self._clock.monotonic() > deadline:
+                break
             # Admin calls go by what librdkafka remembers of leaders, and one unknown topic fails them all. Listing all topics
-            # makes it learn, and tells which there are.
+            # makes it learn, and tells which there are; the broker that it asks may itself not have heard of a new leader yet.
+            await self._clock.sleep(pause_s)
+            pause_s = _RETRY_S
             try:
                 known = await self._learn(_REQUEST_TIMEOUT_S)
             except KafkaException:
-                pass  # then the failures stand
-            else:
-                answers |= dict.fromkeys(failed)
-                answers |= await self._ask([place for place in failed if place[0] in known])
+                break  # then the failures stand
+            answers |= dict.fromkeys(failed)
+            answers |= await self._ask([place for place in failed if place[0] in known])
         for place, outcome in waiting.items():
             _settle(outcome, place, answers[place])
 

@@ -75,8 +75,10 @@ class TopicWorld(World):
         history = await KafkaChangeHistory.connect(
             self.bootstrap, self._log, SystemClock(), source_topic=source_topic, group=GROUP
         )
-        yield history
-        await history.close()
+        try:
+            yield history
+        finally:
+            await history.close()
 
 
 @pytest.mark.kafka
@@ -93,12 +95,14 @@ class TestKafkaChangeHistory(ChangeHistoryContract):
         changes = await KafkaChanges.connect(self.kafka.bootstrap, clock, source_topic=source_topic, group=GROUP)
         world = TopicWorld(self.kafka.bootstrap, log, changes, log_id, f"History{number}")
         publishing = asyncio.create_task(world.publisher.run())
-        yield world
-        publishing.cancel()
-        with suppress(asyncio.CancelledError):
-            await publishing
-        await changes.close()
-        await log.close()
+        try:
+            yield world
+        finally:
+            publishing.cancel()
+            with suppress(asyncio.CancelledError):
+                await publishing
+            await changes.close()
+            await log.close()
 
     def test_what_the_topic_has_dropped_is_told_and_not_passed_over(self) -> None:
         async def scenario(world: TopicWorld, history: ChangeHistory) -> None:
