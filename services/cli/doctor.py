@@ -9,8 +9,7 @@ from rich.text import Text
 
 from stator.runtime.version import version
 
-from .addresses import Page, get
-from .api_client import ApiError
+from .api_client import ApiError, Page, exchange
 from .diagnosis import Finding, diagnose
 from .quantities import counted, span
 from .status_client import fetch_status
@@ -34,7 +33,7 @@ def examine(endpoint: str, admin: str | None) -> int:
 
 def _look(console: Console, endpoint: str, admin: str | None) -> list[Finding]:
     try:
-        page = get(endpoint, "/")
+        page = exchange(endpoint, "GET", "/")
     except ApiError as error:
         return [
             Finding(

@@ -1,9 +1,7 @@
 """The `stator` command: what it understands, and what it says when it cannot."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +14,7 @@ from services.cli.commands import app
 from services.cli.completion import table_names
 from services.cli.processes import NAMES, run_service
 from services.cli.restore import restore_table
+from tests.unit.cli.stub_server import Quiet, stub_server
 
 Answer = Callable[[str, dict[str, Any]], tuple[int, bytes]]
 
@@ -24,29 +23,14 @@ Answer = Callable[[str, dict[str, Any]], tuple[int, bytes]]
 def api(answer: Answer, *, request_id: str | None = "0") -> Iterator[str]:
     """An endpoint that answers (operation, request) with a status and a body."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802 http.server's name
             request = msgspec.json.decode(self.rfile.read(int(self.headers["Content-Length"])))
             status, body = answer(self.headers["X-Amz-Target"].partition(".")[2], request)
-            self.send_response(status)
-            if request_id is not None:
-                self.send_header("x-amzn-RequestId", request_id)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(status, body, {} if request_id is None else {"x-amzn-RequestId": request_id})
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with stub_server(Handler) as address:
+        yield address
 
 
 def test_an_answer_is_the_servers_and_a_refusal_is_in_its_words() -> None:

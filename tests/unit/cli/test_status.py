@@ -1,10 +1,8 @@
 """What `stator status` and `stator doctor` print, given what a server tells."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 
 import msgspec
@@ -15,38 +13,26 @@ from services.cli.quantities import counted, size, span
 from services.cli.status import show_status
 from stator.rules.status import NodeStatus, Status
 from tests.unit.cli.states import WELL, changed, node, partition
+from tests.unit.cli.stub_server import Quiet, stub_server
 
 
 @contextmanager
 def serving(status: Status | None, *, name: str = "Stator", clock_ahead_s: float = 0.0) -> Iterator[str]:
     """API and admin port in one; without a status it is a process that tells only of itself."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def version_string(self) -> str:
             return name
 
         def date_time_string(self, timestamp: float | None = None) -> str:
             return super().date_time_string((timestamp or time.time()) + clock_ahead_s)
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 http.server's name
             body = b'["leader-1"]' if status is None else msgspec.json.encode(status)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(200, body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with stub_server(Handler) as address:
+        yield address
 
 
 class Said:
