@@ -138,12 +138,16 @@ def test_a_deleted_table_with_streams_is_no_table_and_goes_on_bearing_its_name()
 def test_a_catalog_that_starts_late_begins_with_what_its_view_has() -> None:
     async def scenario(world: World) -> None:
         catalog, writer = world.writer()
+        gone = ORDERS.evolve(name="gone", table_id="id-2", status="DELETING")
         await writer.set(ORDERS, expected_us=0)
+        await writer.replace(deleted_name("id-2"), Entry(deleted=gone), 0)
         views = MemoryViews()
         replica = Replica(MemoryLog(world.store), CATALOG_LOG, views.open(CATALOG_LOG), _no_base)
         world.tasks.spawn("late", replica.run())
         await replica.reached(catalog.next_offset)
-        assert Catalog(replica).tables == catalog.tables
+        late = Catalog(replica)
+        assert (late.tables, late.deleted) == (catalog.tables, catalog.deleted)
+        assert late.bearers("gone") == [gone]
 
     play(scenario)
 
