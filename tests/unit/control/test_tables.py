@@ -160,7 +160,7 @@ def test_a_deletion_that_a_dead_control_process_left_half_way_is_carried_on(step
             assert await writer.replace(deleted_name(gone.table_id), kept, expected_us=0)
         for control in world.controls:
             world.tasks.spawn("control", control.run())
-        await asyncio.sleep(2 * SWEEP_S)
+        await asyncio.sleep(4 * SWEEP_S)
         assert world.catalog.tables == {}
         (deleted,) = world.catalog.with_deleted()
         assert deleted.settled
