@@ -226,7 +226,8 @@ class _HeldHere:
 
     def newest(self, shard: Shard) -> LogPosition:
         """Where the view of a shard's log stands. A deleted table has none, and must not be opened for readers of its stream."""
-        if shard.table.status == "DELETING":
+        table = self._catalog.table(shard.table.name)
+        if table is None or table.table_id != shard.table.table_id:
             return LogPosition()
         return self._leaders.partition(shard.log_id).replica.position
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stator.model.positions import CATALOG_LOG
 from tests.client_load import ClientLoad, create_table, until
 from tests.native_cluster import LEADERS, BreakableCluster
 from tests.standalone_server import dynamodb, standalone
@@ -224,6 +225,7 @@ def test_a_deleted_tables_stream_outlives_a_restart(tmp_path: Path) -> None:
         db = dynamodb(server.endpoint)
         assert db.list_tables()["TableNames"] == []
         db.close()
+    assert [int(view.name, 16) for view in (tmp_path / "views").iterdir() if view.is_dir()] == [CATALOG_LOG]
 
 
 @pytest.mark.cluster

@@ -40,7 +40,7 @@ class Api:
 
     def _newest(self, shard: Shard) -> LogPosition:
         """As standalone has it: a deleted table's partitions are not opened again."""
-        deleted = shard.table.status == "DELETING"
+        deleted = shard.table.table_id in self.world.catalog.deleted
         return LogPosition() if deleted else self.world.leaders.partition(shard.log_id).replica.position
 
     async def call(self, target: str, **request: Any) -> Answer:
