@@ -76,9 +76,9 @@ class TableRemoval:
                 raise
             _log.warning("stream_end_untold", table=table.name, reason=error.message)
         held = self.held(table)
-        if held is not None and table.table_id not in self._catalog.deleted:
+        if held is not None:
             entry = Entry(deleted=held.table.evolve(indexes=()))
-            await self._writer.replace(deleted_name(table.table_id), entry, expected_us=0)
+            await self._writer.replace(deleted_name(table.table_id), entry, expected_us=0)  # refused: it is there already
 
     async def _forget(self, table: Table) -> None:
         held = self._catalog.deleted.get(table.table_id)
