@@ -76,9 +76,9 @@ class TableRemoval:
                 raise
             _log.warning("stream_end_untold", table=table.name, reason=error.message)
         held = self.held(table)
-        if held is not None:
+        if held is not None:  # the replacement is refused if a process before us has made the entry
             entry = Entry(deleted=held.table.evolve(indexes=()))
-            await self._writer.replace(deleted_name(table.table_id), entry, expected_us=0)  # refused: it is there already
+            await self._writer.replace(deleted_name(table.table_id), entry, expected_us=0)
 
     async def _forget(self, table: Table) -> None:
         held = self._catalog.deleted.get(table.table_id)
