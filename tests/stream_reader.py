@@ -46,7 +46,8 @@ class StreamReader:
         self.records: dict[str, list[dict[str, Any]]] = {}
         self.refused = 0
         """How often a call had no answer and was made again."""
-        self._client = client
+        self.client = client
+        """Another one takes over after a restart."""
         self._open: dict[str, str] = {}
         for shard in client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
             made = client.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
@@ -83,7 +84,7 @@ class StreamReader:
 
     def _page(self, iterator: str) -> dict[str, Any] | None:
         try:
-            page: dict[str, Any] = self._client.get_records(ShardIterator=iterator)
+            page: dict[str, Any] = self.client.get_records(ShardIterator=iterator)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
                 raise

@@ -24,6 +24,7 @@ from stator.model.tables import ContinuousBackups, Table
 from stator.ports.clock import Clock
 from stator.rules.commands import Define
 from stator.rules.resource_arns import table_named_by
+from stator.rules.stream_labels import labels_of
 from stator.rules.table_changes import check_update, revised, updated_table, with_time_to_live
 from stator.rules.table_descriptions import describe_backups, describe_table
 from stator.rules.table_tags import tagged, untagged
@@ -65,7 +66,7 @@ class TableChanges:
         while True:
             await self._writer.up_to_date()
             held = self._catalog.tables.get(table.name)
-            if held is None or held.table.table_id != table.table_id or held.table.status != "ACTIVE":
+            if held is None or held.table.table_id != table.table_id or held.table.status == "CREATING":
                 return
             if held.table.settled:
                 return
@@ -84,8 +85,12 @@ class TableChanges:
 
     async def _update_table(self, request: dict[str, Any]) -> dict[str, Any]:
         check_update(request)
-        now_us = self._clock.now_us()
-        changed = await self._change(request["TableName"], lambda table: updated_table(request, table, now_us))
+        name, now_us = request["TableName"], self._clock.now_us()
+
+        def update(table: Table) -> Table:
+            return updated_table(request, table, now_us, labels_of(self._catalog.bearers(name)))
+
+        changed = await self._change(name, update)
         return {"TableDescription": describe_table(changed, {})}
 
     async def _update_time_to_live(self, request: dict[str, Any]) -> dict[str, Any]:

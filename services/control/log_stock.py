@@ -55,7 +55,7 @@ class LogStock:
         """
         await self._writer.up_to_date()
         first, _ = self._catalog.pool()
-        used = {log_id for held in self._catalog.tables.values() for log_id in held.table.logs}
+        used = {log_id for table in self._catalog.with_deleted() for log_id in table.logs}
         there = await self._log.list()
         unused = {log_id for log_id in there if CATALOG_LOG < log_id < first and log_id not in used}
         doomed, self._unused = sorted(unused & self._unused), unused

@@ -19,7 +19,6 @@ from stator.model.errors import (
     PointInTimeRecoveryUnavailableError,
     ResourceInUseError,
     ResourceNotFoundError,
-    RetryableError,
     TableAlreadyExistsError,
     TableNotFoundError,
     UnknownOperationError,
@@ -31,14 +30,17 @@ from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Define
+from stator.rules.stream_labels import labels_of
+from stator.rules.table_changes import leaving
 from stator.rules.table_descriptions import describe_deleted_table, describe_table, restorable
 from stator.rules.table_requests import new_table, restored_table
-from stator.runtime.catalog import Catalog, Versioned
+from stator.runtime.catalog import Catalog
 from stator.runtime.catalog_writer import CatalogWriter
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
 
 from .change_tables import TableChanges
+from .delete_tables import TableRemoval
 from .log_stock import LogStock
 
 _log = structlog.get_logger()
@@ -75,6 +77,7 @@ class TableControl:
         self._on_duty = on_duty
         self._working: set[str] = set()
         self._changes = TableChanges(catalog, self._writer, partitions, clock, self._start_work)
+        self._removal = TableRemoval(log, catalog, self._writer, self._changes, clock)
         self._operations = {
             "CreateTable": self._create_table,
             "DeleteTable": self._delete_table,
@@ -96,8 +99,9 @@ class TableControl:
     # --- operations ------------------------------------------------------------------------------------------
 
     async def _create_table(self, request: dict[str, Any]) -> dict[str, Any]:
-        table = new_table(request, self._ids.uuid(), self._clock.now_us())
         await self._writer.up_to_date()
+        used_labels = labels_of(self._catalog.bearers(request["TableName"]))
+        table = new_table(request, self._ids.uuid(), self._clock.now_us(), used_labels)
         if self._catalog.table(table.name) is not None:
             raise ResourceInUseError(f"Table already exists: {table.name}")
         wanted = _partition_tag(table) or self._partitions_per_table
@@ -125,12 +129,14 @@ class TableControl:
             raise ValidationError(
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
             )
-        deleting = held.table.evolve(status="DELETING")
-        if held.table.status != "DELETING" and not await self._writer.set(deleting, held.version_us):
-            raise ResourceInUseError(f"Attempt to change a resource which is still in use: {name}")
+        deleting = held.table
+        if deleting.status != "DELETING":
+            deleting = leaving(held.table, self._clock.now_us())
+            if not await self._writer.set(deleting, held.version_us):
+                raise ResourceInUseError(f"Attempt to change a resource which is still in use: {name}")
         self._start_work(deleting)
-        await self._catalog.soon(lambda _: self._held(deleting) is None)
-        return {"TableDescription": describe_deleted_table(deleting)}
+        await self._catalog.soon(lambda _: self._removal.held(deleting) is None)
+        return {"TableDescription": describe_deleted_table(held.table.evolve(status="DELETING"))}
 
     async def _restore_table(self, request: dict[str, Any]) -> dict[str, Any]:
         await self._writer.up_to_date()
@@ -194,8 +200,8 @@ class TableControl:
         swept_at = self._clock.monotonic()
         while True:
             if self._on_duty():
-                for held in list(self._catalog.tables.values()):
-                    self._start_work(held.table)
+                for table in self._catalog.with_deleted():
+                    self._start_work(table)
                 try:
                     await self._stock.refill()
                     if self._clock.monotonic() - swept_at >= SWEEP_S:
@@ -210,8 +216,8 @@ class TableControl:
             return
         if table.status == "CREATING" and table.restore is None:
             work = self._activate(table)
-        elif table.status == "DELETING":
-            work = self._remove(table)
+        elif table.status == "DELETING" and self._removal.due(table):
+            work = self._removal.carry_on(table)
         elif table.status == "ACTIVE" and not table.settled:
             work = self._changes.settle(table)
         else:
@@ -230,7 +236,7 @@ class TableControl:
 
     async def _activate(self, table: Table) -> None:
         await self._writer.up_to_date()
-        held = self._held(table)
+        held = self._removal.held(table)
         if held is None or held.table.status != "CREATING":
             return
         await self._log.create(table.logs)
@@ -243,21 +249,6 @@ class TableControl:
         )
         if await self._writer.set(table.evolve(status="ACTIVE"), held.version_us):
             _log.info("table_active", table=table.name, partitions=len(table.partitions))
-
-    async def _remove(self, table: Table) -> None:
-        while (held := self._held(table)) is not None:
-            try:
-                if not await self._writer.replace(table.name, None, held.version_us):
-                    await self._writer.up_to_date()
-            except RetryableError:
-                # Done or not: the catalog will show. Nobody else would come back for the logs of a table that is gone.
-                await self._clock.sleep(_RESUME_S)
-        await self._log.delete(table.logs)
-        _log.info("table_deleted", table=table.name)
-
-    def _held(self, table: Table) -> Versioned | None:
-        held = self._catalog.tables.get(table.name)
-        return held if held is not None and held.table.table_id == table.table_id else None
 
     async def _when_active(self, table: Table) -> Table:
         def active(catalog: Catalog) -> bool:

@@ -81,17 +81,23 @@ class Accounts:
             shown[1].value += usage.records
 
     def _open(self, operation: str, name: str) -> "Account":
-        known = name if self._catalog.table(name) is not None else _NO_TABLE
+        known = self._known(name)
         if (operation, known) not in self._accounts:
             self._accounts[operation, known] = Account(self._meters, operation, known, self.charge)
         return self._accounts[operation, known]
 
-    def _open_units(self, table: str, index: str) -> tuple[Counter, Counter]:
+    def _known(self, table: str) -> str:
+        """Whom to count for: streams of deleted tables are read too."""
+        return table if self._catalog.table(table) is not None else _NO_TABLE
+
+    def _open_units(self, name: str, index: str) -> tuple[Counter, Counter]:
+        table = self._known(name)
         units = self._meters.counter(READ_UNITS, table, index), self._meters.counter(WRITE_UNITS, table, index)
         self._units[table, index] = units
         return units
 
-    def _open_shown(self, operation: str, table: str) -> tuple[Counter, Counter]:
+    def _open_shown(self, operation: str, name: str) -> tuple[Counter, Counter]:
+        table = self._known(name)
         shown = self._meters.counter(RETURNED_ITEMS, table, operation), self._meters.counter(RETURNED_RECORDS, table)
         self._shown[operation, table] = shown
         return shown

@@ -13,8 +13,7 @@ PAGE_BYTES_MAX = 1024 * 1024
 
 def named_stream(arn: str, router: Router) -> KnownStream:
     """Raises ValidationError for what is no stream's ARN, ResourceNotFoundError for one that is not there (any more)."""
-    table = router.catalog.table(table_of_stream(arn))
-    return stream_named(arn, table, router.now_us())
+    return stream_named(arn, router.catalog.bearers(table_of_stream(arn)), router.now_us())
 
 
 def named_shard(arn: str, shard_id: str, router: Router) -> Shard:

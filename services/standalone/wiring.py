@@ -17,7 +17,8 @@ from stator.adapters.identity_system import SystemIds
 from stator.adapters.log_lmdb import LmdbLog
 from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_lmdb import LmdbViews
-from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.changes import Shard
+from stator.model.positions import CATALOG_LOG, LogId, LogPosition
 from stator.model.tables import Table
 from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Get, GetMany, Query, RestoreStatus, Stats, Steps
@@ -156,7 +157,7 @@ class Standalone:
         def ask_restore(message: RestoreStatus) -> "asyncio.Future[Steps]":
             return peers.call(NODE, "restore_status", message, DRAIN_S)
 
-        changes = LogChangeHistory(log, clock, newest=lambda log_id: leaders.partition(log_id).replica.position)
+        changes = LogChangeHistory(log, clock, held_here.newest)
         router = Router(catalog, partitions, ask_control, ask_restore, changes, tasks, clock.now_us)
         accounts = Accounts(self._vitals.meters, catalog, clock.monotonic)
         dispatch = Dispatch(router, accounts)
@@ -222,6 +223,13 @@ class _HeldHere:
             else:
                 self._leaders.partition(log_id)
         return []
+
+    def newest(self, shard: Shard) -> LogPosition:
+        """Where the view of a shard's log stands. A deleted table has none, and must not be opened for readers of its stream."""
+        table = self._catalog.table(shard.table.name)
+        if table is None or table.table_id != shard.table.table_id:
+            return LogPosition()
+        return self._leaders.partition(shard.log_id).replica.position
 
     async def _after_catching_up(self, log_id: LogId, answer: Callable[[Any], object], request: object) -> object:
         """A view that is opened on its first use must not answer before it has read what its log already holds."""

@@ -76,13 +76,12 @@ class FollowTables:
             self._following[log_id] = follower, self._tasks.spawn(f"stream-{log_id}", follower.run())
 
     def _streamed(self) -> list[Table]:
-        """Tables with a stream now, and those whose stream was switched off less than a day ago: what their logs hold up to
-        that place is still to be published, also by a process that takes over.
+        """Tables with a stream now, and those whose stream was switched off less than a day ago, or was deleted with them: what
+        their logs hold up to that place is still to be published, also by a process that takes over.
         """
         now_us = self._clock.now_us()
-        tables = [entry.table for entry in self._catalog.tables.values() if entry.table.status != "CREATING"]
         return [
             table
-            for table in tables
-            if table.stream is not None or any(ended.readable(now_us) for ended in table.ended_streams)
+            for table in self._catalog.with_deleted()
+            if table.status != "CREATING" and (table.stream is not None or table.ended_and_readable(now_us))
         ]

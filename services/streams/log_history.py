@@ -30,8 +30,8 @@ MESSAGES_PER_PAGE = 20_000
 MESSAGES_PER_TURN = 200
 """After so many messages other tasks get a turn: some milliseconds."""
 
-Newest = Callable[[LogId], LogPosition]
-"""Where some view that follows a log stands, as near to the log's end as there is one."""
+Newest = Callable[[Shard], LogPosition]
+"""Where some view that follows a shard's log stands, as near to the log's end as there is one; its beginning if there is none."""
 
 
 class LogChangeHistory:
@@ -50,13 +50,13 @@ class LogChangeHistory:
 
     async def at(self, shard: Shard, point: ChangePoint) -> ShardCursor:
         """See `ChangeHistory.at`. The hint is only near it: what lies between is read along with the first page."""
-        self._mark_newest(shard.log_id)
+        self._mark_newest(shard)
         near = self._marks.before(shard.log_id, point.offset) or _START
         return ShardCursor(point, _hint(near.progress))
 
     async def since(self, shard: Shard, timestamp_us: int) -> ShardCursor:
         """See `ChangeHistory.since`. Whether the first change behind the cursor is of this stream is left to `page`."""
-        self._mark_newest(shard.log_id)
+        self._mark_newest(shard)
         near = self._marks.older(shard.log_id, timestamp_us) or _START
         source = Source(shard.log_id, shard.table, near.progress)
         async with aclosing(self._messages(shard, source)) as messages:
@@ -155,8 +155,8 @@ class LogChangeHistory:
         except LogError as error:
             raise HistoryUnavailableError(error.message) from error
 
-    def _mark_newest(self, log_id: LogId) -> None:
-        position = self._newest(log_id)
+    def _mark_newest(self, shard: Shard) -> None:
+        log_id, position = shard.log_id, self._newest(shard)
         if self._marks.wanted(log_id, position.next_offset):
             stream = decode_table(position.definition).stream if position.definition else None
             progress = ChangeProgress(position.next_offset, encode_state(position.lane(), stream))

@@ -28,6 +28,8 @@ class Entry:
 
     table: Table | None = None
     pool: LogPool | None = None
+    deleted: Table | None = None
+    """A table that is gone, but for streams that can still be read. Stored beside the tables, under its id (`deleted_name`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,13 @@ _ordered_decoder = msgspec.json.Decoder(_Ordered)
 
 
 def table_key(name: str) -> bytes:
-    """The storage key of a table's entry; the empty name is the log pool's."""
+    """The storage key of a table's entry; the empty name is the log pool's, and see `deleted_name`."""
     return hash128(name.encode())
+
+
+def deleted_name(table_id: str) -> str:
+    """Where the entry of a deleted table lies: a name that no table can have."""
+    return f"deleted/{table_id}"
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -60,6 +67,8 @@ def encode_entry(entry: Entry) -> bytes:
         members["table"] = entry.table
     if entry.pool is not None:
         members["pool"] = entry.pool
+    if entry.deleted is not None:
+        members["deleted"] = entry.deleted
     return _encoder.encode(members)
 
 

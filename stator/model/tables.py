@@ -211,6 +211,10 @@ class Table:
         """The global index of that name."""
         return next((index for index in self.indexes if index.name == name), None)
 
+    def ended_and_readable(self, now_us: int) -> tuple[EndedStream, ...]:
+        """The streams that have ended and can still be read, the last one last."""
+        return tuple(ended for ended in self.ended_streams if ended.readable(now_us))
+
     @property
     def secondary_indexes(self) -> tuple[SecondaryIndex, ...]:
         """Global and local ones; their names differ."""

@@ -58,9 +58,7 @@ def streams_of(tables: Iterable[Table], now_us: int) -> list[KnownStream]:
         if table.stream is not None:
             known.append(KnownStream(table, table.stream, ended=False))
         known += [
-            KnownStream(table, Stream(old.view_type, old.label), ended=True)
-            for old in table.ended_streams
-            if old.readable(now_us)
+            KnownStream(table, Stream(old.view_type, old.label), ended=True) for old in table.ended_and_readable(now_us)
         ]
     return sorted(known, key=lambda stream: stream.arn)
 
@@ -73,9 +71,9 @@ def table_of_stream(arn: str) -> str:
     return found[1]
 
 
-def stream_named(arn: str, table: Table | None, now_us: int) -> KnownStream:
-    """The stream of a table that has the ARN. Raises ResourceNotFoundError."""
-    for known in streams_of(() if table is None else (table,), now_us):
+def stream_named(arn: str, tables: Iterable[Table], now_us: int) -> KnownStream:
+    """The stream of some tables that has the ARN. Raises ResourceNotFoundError."""
+    for known in streams_of(tables, now_us):
         if known.arn == arn:
             return known
     raise ResourceNotFoundError(f"Requested resource not found: Stream: {arn} not found")

@@ -1,15 +1,16 @@
-"""What UpdateTable and UpdateTimeToLive make of a table, or why they may not, in AWS's words.
+"""What UpdateTable, UpdateTimeToLive and DeleteTable make of a table, or why they may not, in AWS's words.
 
 Not to break: whatever the table's own logs must know of (its stream, its time to live) goes through `revised`, or they would
 never be told. Source: AWS API reference, UpdateTable, UpdateTimeToLive; texts as AWS answers.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from stator.model.errors import LimitExceededError, ResourceNotFoundError, ValidationError
 from stator.model.positions import TimestampUs
 from stator.model.tables import EndedStream, Index, Stream, Table, Throughput
-from stator.rules.stream_labels import stream_label
+from stator.rules.stream_labels import labels_of, unused_label
 from stator.rules.table_requests import on_demand_max
 
 _INVALID = "One or more parameter values were invalid: "
@@ -44,6 +45,15 @@ def revised(before: Table, after: Table) -> Table:
     if (before.stream, before.ttl_attribute) == (after.stream, after.ttl_attribute):
         return after
     return after.evolve(revision=before.revision + 1, settled=False)
+
+
+# --- DeleteTable ---------------------------------------------------------------------------------------------
+
+
+def leaving(table: Table, now_us: int) -> Table:
+    """The table on its way out. Its stream ends as if it were switched off, so that what it carried can be read for a day."""
+    out = table.evolve(status="DELETING")
+    return out if table.stream is None else revised(table, _without_stream(out, table.stream, now_us))
 
 
 # --- UpdateTimeToLive ----------------------------------------------------------------------------------------
@@ -104,11 +114,14 @@ def _check_index_updates(updates: Any) -> None:
         raise ValidationError(f"{_INVALID}Creating and deleting a GlobalSecondaryIndex is not supported yet")
 
 
-def updated_table(request: dict[str, Any], table: Table, now_us: int) -> Table:
-    """The table as a checked request wants it. Raises ValidationError, ResourceNotFoundError (no such index)."""
+def updated_table(request: dict[str, Any], table: Table, now_us: int, used_labels: Collection[str] = ()) -> Table:
+    """The table as a checked request wants it. `used_labels`: of streams of its predecessors.
+
+    Raises ValidationError, ResourceNotFoundError (no such index).
+    """
     changed = _with_billing(request, table, now_us)
     if "StreamSpecification" in request:
-        changed = _with_stream(request["StreamSpecification"], changed, now_us)
+        changed = _with_stream(request["StreamSpecification"], changed, now_us, used_labels)
     if "DeletionProtectionEnabled" in request:
         changed = changed.evolve(deletion_protection=request["DeletionProtectionEnabled"])
     if "TableClass" in request:
@@ -187,26 +200,21 @@ def _unchanged(what: str, units: Throughput) -> str:
     )
 
 
-def _with_stream(given: dict[str, Any], table: Table, now_us: int) -> Table:
+def _with_stream(given: dict[str, Any], table: Table, now_us: int, used_labels: Collection[str]) -> Table:
     view_type = given.get("StreamViewType")
     if given["StreamEnabled"]:
         if view_type is None:
             raise ValidationError(f"{_INVALID}If stream is being enabled then UpdateViewType is required")
         if table.stream is not None:
             raise ValidationError(f"Table already has an enabled stream: TableName: {table.name}")
-        return table.evolve(stream=Stream(view_type, _new_label(table, now_us)))
+        return table.evolve(stream=Stream(view_type, unused_label(now_us, {*used_labels, *labels_of([table])})))
     if view_type is not None:
         raise ValidationError(f"{_INVALID}If stream is being disabled, then UpdateViewType must not be specified")
     if table.stream is None:
         raise ValidationError(f"Table has no stream to disable: TableName: {table.name}")
-    ended = EndedStream(table.stream.view_type, table.stream.label, TimestampUs(now_us))
-    readable = tuple(stream for stream in table.ended_streams if stream.readable(now_us))
-    return table.evolve(stream=None, ended_streams=(*readable, ended))
+    return _without_stream(table, table.stream, now_us)
 
 
-def _new_label(table: Table, now_us: int) -> str:
-    """A label that no stream of the table had: clocks step, and a topic bears the label."""
-    used = {ended.label for ended in table.ended_streams}
-    while (label := stream_label(now_us)) in used:
-        now_us += 1_000
-    return label
+def _without_stream(table: Table, stream: Stream, now_us: int) -> Table:
+    ended = EndedStream(stream.view_type, stream.label, TimestampUs(now_us))
+    return table.evolve(stream=None, ended_streams=(*table.ended_and_readable(now_us), ended))

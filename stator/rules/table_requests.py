@@ -3,7 +3,7 @@
 Source: AWS API reference, CreateTable; texts as AWS gives them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from stator.model.errors import ValidationError
@@ -19,7 +19,7 @@ from stator.rules.index_requests import (
     local_indexes,
     provisioned_units,
 )
-from stator.rules.stream_labels import stream_label
+from stator.rules.stream_labels import unused_label
 from stator.rules.table_tags import tags_of
 
 _AnyIndex = TypeVar("_AnyIndex", Index, LocalIndex)
@@ -27,8 +27,8 @@ _AnyIndex = TypeVar("_AnyIndex", Index, LocalIndex)
 _INVALID = "One or more parameter values were invalid: "
 
 
-def new_table(request: dict[str, Any], table_id: str, now_us: int) -> Table:
-    """The table that a CreateTable request describes, still without partitions.
+def new_table(request: dict[str, Any], table_id: str, now_us: int, used_labels: Collection[str] = ()) -> Table:
+    """The table that a CreateTable request describes, still without partitions. `used_labels`: of streams of its predecessors.
 
     Raises ValidationError.
     """
@@ -61,7 +61,7 @@ def new_table(request: dict[str, Any], table_id: str, now_us: int) -> Table:
         partitions=(),
         indexes=indexes,
         local_indexes=local,
-        stream=_stream(request.get("StreamSpecification"), now_us),
+        stream=_stream(request.get("StreamSpecification"), now_us, used_labels),
         on_demand=on_demand,
         throughput=throughput,
         on_demand_max=on_demand_max(request.get("OnDemandThroughput") or {}, Throughput(), on_demand=on_demand),
@@ -152,7 +152,7 @@ def on_demand_max(given: dict[str, int], current: Throughput, *, on_demand: bool
     return Throughput(*found.values())
 
 
-def _stream(given: dict[str, Any] | None, now_us: int) -> Stream | None:
+def _stream(given: dict[str, Any] | None, now_us: int, used_labels: Collection[str]) -> Stream | None:
     if given is None:
         return None
     view_type = given.get("StreamViewType")
@@ -164,4 +164,4 @@ def _stream(given: dict[str, Any] | None, now_us: int) -> Stream | None:
         return None
     if view_type is None:
         raise ValidationError(f"{_INVALID}Table is being created with a stream enabled, UpdateViewType is required")
-    return Stream(view_type, stream_label(now_us))
+    return Stream(view_type, unused_label(now_us, used_labels))

@@ -1,14 +1,14 @@
 """The catalog as every process sees it: all tables in memory, fed by the catalog log and by nothing else (constant work).
 
-An entry of the catalog is an item whose image is JSON: `{"table": …}` under the table's name, or `{"pool": …}`, the next free
-log id. Its version is what a compare-and-set on it must name.
+An entry of the catalog is an item whose image is JSON: `{"table": …}` under the table's name, `{"deleted": …}` under its id while
+a stream of it can still be read, or `{"pool": …}`, the next free log id. Its version is what a compare-and-set on it must name.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stator.codec.catalog_entries import decode_entry, table_key
+from stator.codec.catalog_entries import Entry, decode_entry, table_key
 from stator.codec.log_records import decode_effects
 from stator.model.positions import Offset
 from stator.model.records import Envelope, Kind
@@ -33,10 +33,15 @@ class Catalog:
 
     def __init__(self, replica: Replica) -> None:
         self.tables: dict[str, Versioned] = {}
+        self.deleted: dict[str, Versioned] = {}
+        """By id, tables that are gone, but for streams that can still be read. One that is on its way out may be in both."""
         self.watchers: list[Callable[[Table | None, Table | None], None]] = []
         """Told of each change: (before, after); None is "no such table"."""
         self._replica = replica
         self._names: dict[bytes, str] = {}
+        self._deleted_ids: dict[bytes, str] = {}
+        self._former: dict[str, list[str]] = {}
+        """The ids of deleted tables by the name they had."""
         self._changed = asyncio.Event()
         for key, stored in replica.view.scan(b"", None):
             self._set(key, stored.image, stored.timestamp_us)
@@ -46,6 +51,16 @@ class Catalog:
         """The table of that name, whatever its status."""
         found = self.tables.get(name)
         return None if found is None else found.table
+
+    def bearers(self, name: str) -> list[Table]:
+        """The table of that name, and the deleted ones with streams to read that had it, each once."""
+        held = [self.deleted[table_id] for table_id in self._former.get(name, ())]
+        now = self.tables.get(name)
+        return _each_once(held if now is None else [*held, now])
+
+    def with_deleted(self) -> list[Table]:
+        """All tables, and the deleted ones that have streams to read, each once."""
+        return _each_once([*self.deleted.values(), *self.tables.values()])
 
     def pool(self) -> tuple[int, int]:
         """The next free log id and the version of the entry that says so."""
@@ -91,8 +106,9 @@ class Catalog:
     def _set(self, key: bytes, image: bytes | None, version_us: int) -> None:
         if key == table_key(""):
             return
-        entry = None if image is None else decode_entry(image)
-        after = None if entry is None else entry.table
+        entry = Entry() if image is None else decode_entry(image)
+        self._set_deleted(key, entry.deleted, version_us)
+        after = entry.table
         name = self._names.pop(key, None) if after is None else after.name
         if name is None:
             return
@@ -102,3 +118,18 @@ class Catalog:
             self.tables[name] = Versioned(after, version_us)
         for watch in self.watchers:
             watch(None if before is None else before.table, after)
+
+    def _set_deleted(self, key: bytes, table: Table | None, version_us: int) -> None:
+        if key in self._deleted_ids:
+            gone = self.deleted.pop(self._deleted_ids.pop(key)).table
+            self._former[gone.name].remove(gone.table_id)
+            if not self._former[gone.name]:
+                del self._former[gone.name]
+        if table is not None:
+            self._deleted_ids[key] = table.table_id
+            self._former.setdefault(table.name, []).append(table.table_id)
+            self.deleted[table.table_id] = Versioned(table, version_us)
+
+
+def _each_once(held: Iterable[Versioned]) -> list[Table]:
+    return list({one.table.table_id: one.table for one in held}.values())

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from stator.model.positions import CATALOG_LOG
 from tests.client_load import ClientLoad, create_table, until
 from tests.native_cluster import LEADERS, BreakableCluster
 from tests.standalone_server import dynamodb, standalone
@@ -171,15 +172,60 @@ def test_a_stream_switched_on_later_shows_the_images_it_was_asked_for(
     }
 
 
-def test_a_deleted_tables_stream_is_not_found(endpoint: str, db: Any, streams: Any) -> None:
-    create_table(endpoint, "streamed-deleted", StreamSpecification=on("KEYS_ONLY"))
-    arn = stream_arn(streams, "streamed-deleted")
-    db.put_item(TableName="streamed-deleted", Item={"pk": {"S": "a"}})
-    db.delete_table(TableName="streamed-deleted")
-    db.get_waiter("table_not_exists").wait(TableName="streamed-deleted", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    with pytest.raises(ClientError) as refused:
-        streams.describe_stream(StreamArn=arn)
-    assert refused.value.response["Error"]["Message"] == f"Requested resource not found: Stream: {arn} not found"
+def test_a_deleted_tables_stream_is_read_to_its_end_beside_that_of_its_successor(
+    endpoint: str, db: Any, streams: Any
+) -> None:
+    table, waits = "streamed-deleted", {"Delay": 1, "MaxAttempts": 60}
+    create_table(endpoint, table, StreamSpecification=on("NEW_AND_OLD_IMAGES"))
+    arn = stream_arn(streams, table)
+    before = StreamReader(streams, arn)
+    items = write(db, table, Random(2), 60)
+    before.read()
+    db.delete_table(TableName=table)
+    db.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig=waits)
+    create_table(endpoint, table, StreamSpecification=on("KEYS_ONLY"))
+    db.put_item(TableName=table, Item={"pk": {"S": "successor"}})
+
+    before.read_to_the_end(CATCH_UP_S)
+    histories = before.histories()
+    assert items.keys() <= histories.keys()
+    for pk, history in histories.items():
+        assert_whole([(plain(old), plain(new)) for old, new in history], plain(items.get(pk)))
+    again = StreamReader(streams, arn)
+    again.read_to_the_end(CATCH_UP_S)
+    assert again.records == before.records
+    assert streams.describe_stream(StreamArn=arn)["StreamDescription"]["StreamStatus"] == "DISABLED"
+    listed = [stream["StreamArn"] for stream in streams.list_streams(TableName=table)["Streams"]]
+    assert listed == [arn, stream_arn(streams, table)]
+    assert len(set(listed)) == 2
+    successor = StreamReader(streams, listed[1])
+    successor.read_until(1, CATCH_UP_S)
+    assert list(successor.histories()) == ["successor"]
+
+
+def test_a_deleted_tables_stream_outlives_a_restart(tmp_path: Path) -> None:
+    with standalone(tmp_path) as server, dynamodbstreams(server.endpoint) as streams:
+        create_table(server.endpoint, "gone", StreamSpecification=on("NEW_AND_OLD_IMAGES"))
+        db = dynamodb(server.endpoint)
+        items = write(db, "gone", Random(3), 40)
+        arn = stream_arn(streams, "gone")
+        begun = StreamReader(streams, arn)
+        db.delete_table(TableName="gone")
+        db.close()
+    with standalone(tmp_path) as server, dynamodbstreams(server.endpoint) as streams:
+        begun.client = streams
+        assert stream_arn(streams, "gone") == arn
+        fresh = StreamReader(streams, arn)
+        for reader in (begun, fresh):
+            reader.read_to_the_end(CATCH_UP_S)
+            histories = reader.histories()
+            assert items.keys() <= histories.keys()
+            for pk, history in histories.items():
+                assert_whole([(plain(old), plain(new)) for old, new in history], plain(items.get(pk)))
+        db = dynamodb(server.endpoint)
+        assert db.list_tables()["TableNames"] == []
+        db.close()
+    assert [int(view.name, 16) for view in (tmp_path / "views").iterdir() if view.is_dir()] == [CATALOG_LOG]
 
 
 @pytest.mark.cluster

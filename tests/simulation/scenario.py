@@ -17,6 +17,7 @@ from tests.simulation.checkers import (
     acked_in_log,
     archive_equals_log,
     definitions,
+    deletion,
     eventual_reads,
     expiry,
     gapless,
@@ -147,6 +148,9 @@ class _Run:
         names = [f"T{number}" for number in range(dice.choice((1, 1, 2)))]
         for name in [*names, *dice.choice(([], [DOOMED]))]:
             request = create_request(name, dice.choice((1, 2)), indexed=dice.random() < 0.7)
+            # Dice of its own, as below.
+            if name == DOOMED and Random(f"streamed {self.result.seed}").random() < 0.5:
+                request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
             backups = {
                 "TableName": request["TableName"],
                 "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
@@ -316,9 +320,9 @@ class _Run:
             return
         # A process that dies after the catalog's entry is gone leaves the logs to the next but one look for such.
         deadline = self._loop.time() + QUIET_S + 2 * SWEEP_S
-        while self._catalog().table(DOOMED) is not None or set(self._doomed.logs) & set(self._cluster.store.ids()):
+        while problems := list(deletion.check(self._cluster.store, self._doomed, self._catalog())):
             if self._loop.time() > deadline:
-                self.result.problems.append(f"{DOOMED} is not gone after {QUIET_S + 2 * SWEEP_S:.0f} s")
+                self.result.problems.extend(f"{problem}, after {QUIET_S + 2 * SWEEP_S:.0f} s" for problem in problems)
                 return
             await self._workload.drop(DOOMED)
             await asyncio.sleep(1.0)

@@ -14,7 +14,7 @@ _PAGE_MAX = 100
 
 
 def list_streams(request: dict[str, Any], router: Router) -> Response:
-    """Also streams that have ended, for a day. A table without streams, or that is not there, has none to list."""
+    """Also streams that have ended, for a day, those of deleted tables too. A table that has none has none to list."""
     limit = request.get("Limit", _PAGE_MAX)
     if limit > _PAGE_MAX:
         raise ValidationError(
@@ -24,7 +24,7 @@ def list_streams(request: dict[str, Any], router: Router) -> Response:
     if start:
         table_of_stream(start)
     name = request.get("TableName")
-    tables = [held.table for held in router.catalog.tables.values() if name in {None, held.table.name}]
+    tables = [table for table in router.catalog.with_deleted() if name in {None, table.name}]
     streams = [stream for stream in streams_of(tables, router.now_us()) if stream.arn > start]
     answer: dict[str, Any] = {"Streams": [list_entry(stream) for stream in streams[:limit]]}
     if len(streams) > limit:

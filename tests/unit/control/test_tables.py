@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from stator.codec.catalog_entries import encode_table
+from services.control.delete_tables import LEADERS_PATIENCE_S
+from services.control.tables import SWEEP_S
+from stator.codec.catalog_entries import Entry, decode_table, deleted_name, encode_table
+from stator.codec.log_records import decode_define, decode_envelope
 from stator.model.errors import (
     InvalidRestoreTimeError,
     PointInTimeRecoveryUnavailableError,
@@ -17,7 +20,10 @@ from stator.model.errors import (
     UnknownOperationError,
     ValidationError,
 )
-from stator.model.positions import CATALOG_LOG
+from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.records import Kind
+from stator.model.tables import STREAM_RETENTION_US
+from stator.rules.table_changes import leaving
 from stator.runtime.catalog_writer import CatalogWriter
 from tests.unit.control.world import CREATE, PARTITIONS, Deployment, play
 
@@ -97,6 +103,88 @@ def test_a_deleted_table_is_gone_with_its_logs_and_its_name_is_free() -> None:
         assert second is not None
         assert not set(first.logs) & set(second.logs)
         assert first.table_id != second.table_id
+
+    play(scenario)
+
+
+STREAMED = INDEXED | {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
+DAY_S = STREAM_RETENTION_US / 1e6
+
+
+def used_logs(world: Deployment) -> set[LogId]:
+    """Those that are there, but for the spare ones."""
+    return {log_id for log_id in world.store.ids() if log_id < world.catalog.pool()[0]}
+
+
+def test_a_deleted_table_with_a_stream_leaves_its_name_at_once_and_its_own_logs_with_the_streams_end_in_a_day() -> None:
+    async def scenario(world: Deployment) -> None:
+        world.forget_deleted()
+        await world.create(STREAMED)
+        table = world.catalog.table("orders")
+        assert table is not None
+        shown = await world.ask("DeleteTable", {"TableName": "orders"})
+        assert shown["TableDescription"]["StreamSpecification"]["StreamEnabled"] is True
+        assert world.catalog.table("orders") is None
+        own = {partition.log_id for partition in table.partitions}
+        await asyncio.sleep(1)
+        assert used_logs(world) == {CATALOG_LOG, *own}
+        for log_id in own:
+            last = [decode_envelope(message.data) for message in world.store.messages(log_id, Offset(0))][-1]
+            assert last.kind is Kind.DEFINE
+            assert decode_table(decode_define(last)).stream is None
+        world.tasks.spawn("control", world.other.run())
+        await asyncio.sleep(DAY_S - 10)
+        assert used_logs(world) == {CATALOG_LOG, *own}
+        await asyncio.sleep(20)
+        assert used_logs(world) == {CATALOG_LOG}
+        assert world.catalog.deleted == {}
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_deletion_that_a_dead_control_process_left_half_way_is_carried_on(steps: int) -> None:
+    """Left with the entry DELETING, with the streams' end told, with the deleted table's entry beside the table's."""
+
+    async def scenario(world: Deployment) -> None:
+        world.forget_deleted()
+        await world.create(STREAMED)
+        held = world.catalog.tables["orders"]
+        gone = leaving(held.table, world.clock.now_us())
+        writer = CatalogWriter(world.catalog, world.partitions)
+        assert await writer.set(gone, held.version_us)
+        if steps > 1:
+            assert await writer.set(gone.evolve(settled=True), world.catalog.tables["orders"].version_us)
+        if steps > 2:
+            kept = Entry(deleted=gone.evolve(settled=True, indexes=()))
+            assert await writer.replace(deleted_name(gone.table_id), kept, expected_us=0)
+        for control in world.controls:
+            world.tasks.spawn("control", control.run())
+        await asyncio.sleep(4 * SWEEP_S)
+        assert world.catalog.tables == {}
+        (deleted,) = world.catalog.with_deleted()
+        assert deleted.settled
+        assert used_logs(world) == {CATALOG_LOG, *deleted.logs}
+        assert set(deleted.logs) == {partition.log_id for partition in gone.partitions}
+
+    play(scenario)
+
+
+def test_a_table_whose_logs_have_no_leaders_goes_all_the_same_with_its_streams_readable() -> None:
+    async def scenario(world: Deployment) -> None:
+        await world.create(STREAMED)
+        table = world.catalog.table("orders")
+        assert table is not None
+        for partition in table.partitions:
+            world.leaders.forget(partition.log_id)
+        world.tasks.spawn("control", world.one.run())
+        await world.ask("DeleteTable", {"TableName": "orders"})
+        assert world.catalog.table("orders") is not None
+        await asyncio.sleep(LEADERS_PATIENCE_S + 10)
+        assert world.catalog.table("orders") is None
+        (deleted,) = world.catalog.with_deleted()
+        assert not deleted.settled
+        assert deleted.ended_and_readable(world.clock.now_us())
 
     play(scenario)
 

@@ -13,6 +13,7 @@ from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_memory import MemoryViews
 from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.tables import Table
 from stator.rules.commands import Control
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
@@ -58,6 +59,15 @@ class Deployment:
             PARTITIONS,
             on_duty=lambda: True,
         )
+
+    def forget_deleted(self) -> None:
+        """From now on the leader forgets the partitions of tables that the catalog shows no more, as every process does."""
+
+        def changed(before: Table | None, after: Table | None) -> None:
+            for log_id in before.logs if before is not None and after is None else ():
+                self.leaders.forget(log_id)
+
+        self.catalog.watchers.append(changed)
 
     def leader(self, _log_id: LogId) -> str:
         return "a"

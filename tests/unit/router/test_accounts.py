@@ -87,6 +87,7 @@ def test_an_answer_is_timed_and_charged_to_table_and_index() -> None:
 
 def test_a_batch_is_charged_to_each_table_it_names() -> None:
     world = World()
+    world.catalog.tables["Other"] = _Held(NOTES.evolve(name="Other"))
     usage = (Usage("Notes", read_units=2.0, items=3), Usage("Other", read_units=1.0, items=1))
     world.accounts.settle("BatchGetItem", {}, 0.0, Response(200, usage=usage))
     assert world.meters.counter(RETURNED_ITEMS, "Notes", "BatchGetItem").value == 3
@@ -157,6 +158,14 @@ def test_a_deleted_table_takes_its_series_with_it() -> None:
     assert not any("Notes" in labels for labels in world.series())
     world.answer(Response(400, error="ResourceNotFoundException"))
     assert not any("Notes" in labels for labels in world.series())
+
+
+def test_records_of_a_deleted_tables_stream_make_no_series_for_it() -> None:
+    world = World()
+    for _ in range(2):
+        world.accounts.settle("GetRecords", {}, 0.0, Response(200, usage=(Usage("Gone", records=5),)))
+    assert world.meters.counter(RETURNED_RECORDS, "").value == 10
+    assert not any("Gone" in labels for labels in world.series())
 
 
 def test_provisioned_units_are_read_from_the_catalog() -> None:

@@ -12,6 +12,8 @@ from services.router.http_messages import Request
 from services.router.operations.get_records import ITERATOR_AGE_US
 from services.router.routing import Router
 from services.streams.log_history import LogChangeHistory
+from stator.model.changes import Shard
+from stator.model.positions import CATALOG_LOG, LogPosition
 from stator.model.tables import STREAM_RETENTION_US
 from stator.rules.stream_descriptions import TRIMMED_US
 from stator.runtime.meters import Meters
@@ -30,13 +32,16 @@ class Api:
 
     def __init__(self, world: Deployment) -> None:
         self.world = world
-        changes = LogChangeHistory(
-            world.log, world.clock, lambda log_id: world.leaders.partition(log_id).replica.position
-        )
+        changes = LogChangeHistory(world.log, world.clock, self._newest)
         router = Router(
             world.catalog, world.partitions, world.one.serve, _no_restore, changes, world.tasks, world.clock.now_us
         )
         self._dispatch = Dispatch(router, Accounts(Meters(), world.catalog, world.clock.monotonic))
+
+    def _newest(self, shard: Shard) -> LogPosition:
+        """As standalone has it: a deleted table's partitions are not opened again."""
+        deleted = shard.table.table_id in self.world.catalog.deleted
+        return LogPosition() if deleted else self.world.leaders.partition(shard.log_id).replica.position
 
     async def call(self, target: str, **request: Any) -> Answer:
         body = msgspec.json.encode(request)
@@ -67,9 +72,9 @@ class Api:
         shown = await self.streams("DescribeStream", StreamArn=arn)
         return [shard["ShardId"] for shard in shown["StreamDescription"]["Shards"]]
 
-    async def iterators(self, kind: str, **place: Any) -> list[str]:
-        """One for each shard of the table's only stream."""
-        arn = await self.arn()
+    async def iterators(self, kind: str, of: str = "", **place: Any) -> list[str]:
+        """One for each shard of a stream, or of the table's only one."""
+        arn = of or await self.arn()
         shown = [
             await self.streams("GetShardIterator", StreamArn=arn, ShardId=shard, ShardIteratorType=kind, **place)
             for shard in await self.shards(arn)
@@ -248,15 +253,56 @@ def test_a_stream_that_was_switched_off_is_read_to_its_end_for_a_day() -> None:
     with_stream(scenario)
 
 
-def test_a_deleted_tables_stream_is_gone() -> None:
+def test_a_deleted_tables_stream_is_read_to_its_end_for_a_day_and_then_gone_with_its_logs() -> None:
     async def scenario(api: Api) -> None:
+        world = api.world
+        world.forget_deleted()
         await api.put("a")
         _, iterator, _ = await api.shard_with("a")
+        (latest, *_) = await api.iterators("LATEST")
         arn = await api.arn()
-        await api.world.ask("DeleteTable", {"TableName": "orders"})
-        await asyncio.sleep(1)
+        table = world.catalog.table("orders")
+        assert table is not None
+        await world.ask("DeleteTable", {"TableName": "orders"})
+        assert world.catalog.table("orders") is None
+        shown = (await api.streams("DescribeStream", StreamArn=arn))["StreamDescription"]
+        assert shown["StreamStatus"] == "DISABLED"
+        assert all("EndingSequenceNumber" in shard["SequenceNumberRange"] for shard in shown["Shards"])
+        page = await api.streams("GetRecords", ShardIterator=iterator)
+        assert len(page["Records"]) == 1
+        assert "NextShardIterator" not in page
+        assert await api.streams("GetRecords", ShardIterator=latest) == {"Records": []}
+        assert await api.names(await api.iterators("TRIM_HORIZON")) == {"a"}
+        assert world.leaders.partitions.keys() == {CATALOG_LOG}
+
+        world.tasks.spawn("control", world.other.run())
+        await asyncio.sleep(STREAM_RETENTION_US / S - 10)
+        assert await api.arn() == arn
+        assert set(table.logs) <= set(world.store.ids())
+        await asyncio.sleep(20)
+        assert (await api.streams("ListStreams"))["Streams"] == []
         gone = ("ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found")
-        assert await api.refusal("GetRecords", ShardIterator=iterator) == gone
         assert await api.refusal("DescribeStream", StreamArn=arn) == gone
+        assert not set(table.logs) & set(world.store.ids())
+        assert world.catalog.deleted == {}
+
+    with_stream(scenario)
+
+
+def test_the_streams_of_a_deleted_table_and_of_its_successor_are_two() -> None:
+    async def scenario(api: Api) -> None:
+        world = api.world
+        world.forget_deleted()
+        await api.put("before")
+        old = await api.arn()
+        await world.ask("DeleteTable", {"TableName": "orders"})
+        await world.create(STREAMED)
+        await api.put("after")
+        listed = (await api.streams("ListStreams", TableName="orders"))["Streams"]
+        arns = [stream["StreamArn"] for stream in listed]
+        assert len(set(arns)) == 2
+        assert arns[0] == old
+        read = [await api.names(await api.iterators("TRIM_HORIZON", of=arn)) for arn in arns]
+        assert read == [{"before"}, {"after"}]
 
     with_stream(scenario)

@@ -35,13 +35,13 @@ def test_streams_come_in_the_order_of_their_arns_and_ended_ones_go_after_a_day()
 
 
 def test_a_stream_is_found_by_its_whole_arn_only() -> None:
-    assert stream_named(ARN + ENDED.label, MUSIC, FIRST_US).ended
-    assert not stream_named(ARN + NOW.label, MUSIC, FIRST_US).ended
+    assert stream_named(ARN + ENDED.label, [MUSIC], FIRST_US).ended
+    assert not stream_named(ARN + NOW.label, [MUSIC], FIRST_US).ended
     for arn in (ARN + "2026-11-21T09:00:00.001", (ARN + NOW.label).replace("us-east-1", "eu-west-1")):
         with pytest.raises(ResourceNotFoundError, match=re.escape(f"Stream: {arn} not found")):
-            stream_named(arn, MUSIC, FIRST_US)
+            stream_named(arn, [MUSIC], FIRST_US)
     with pytest.raises(ResourceNotFoundError):
-        stream_named(ARN + NOW.label, None, FIRST_US)
+        stream_named(ARN + NOW.label, [], FIRST_US)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 40, ARN, ARN.removesuffix("/stream/"), "arn:aws:s3:::bucket/stream/2026"])
@@ -51,7 +51,7 @@ def test_what_is_no_arn_of_a_stream_is_refused(text: str) -> None:
 
 
 def test_each_log_is_a_shard_under_an_id_of_its_own_in_each_stream() -> None:
-    now, ended = (stream_named(ARN + label, MUSIC, FIRST_US) for label in (NOW.label, ENDED.label))
+    now, ended = (stream_named(ARN + label, [MUSIC], FIRST_US) for label in (NOW.label, ENDED.label))
     ids = [*now.shards, *ended.shards]
     assert len(set(ids)) == 4
     assert all(re.fullmatch(r"shardId-\d{20}-[0-9a-f]{8}", shard_id) for shard_id in ids)

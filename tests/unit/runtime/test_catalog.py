@@ -10,7 +10,7 @@ from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_memory import MemoryViews
-from stator.codec.catalog_entries import Entry, LogPool
+from stator.codec.catalog_entries import Entry, LogPool, deleted_name
 from stator.model.positions import CATALOG_LOG, LogId, TimestampUs
 from stator.model.tables import KeyAttribute, KeySchema, Table
 from stator.runtime.catalog import Catalog
@@ -115,15 +115,39 @@ def test_watchers_hear_of_every_change_with_before_and_after() -> None:
     play(scenario)
 
 
+def test_a_deleted_table_with_streams_is_no_table_and_goes_on_bearing_its_name() -> None:
+    async def scenario(world: World) -> None:
+        catalog, writer = world.writer()
+        heir = ORDERS.evolve(table_id="heir")
+        await writer.set(ORDERS, expected_us=0)
+        deleted = ORDERS.evolve(status="DELETING", indexes=())
+        entry = deleted_name(ORDERS.table_id)
+        await writer.replace(entry, Entry(deleted=deleted), 0)
+        assert catalog.with_deleted() == catalog.bearers("orders") == [ORDERS]
+        await writer.replace("orders", None, catalog.tables["orders"].version_us)
+        assert (catalog.table("orders"), catalog.bearers("orders")) == (None, [deleted])
+        await writer.set(heir, expected_us=0)
+        assert catalog.bearers("orders") == catalog.with_deleted() == [deleted, heir]
+        assert catalog.bearers("others") == []
+        await writer.replace(entry, None, catalog.deleted[ORDERS.table_id].version_us)
+        assert catalog.bearers("orders") == catalog.with_deleted() == [heir]
+
+    play(scenario)
+
+
 def test_a_catalog_that_starts_late_begins_with_what_its_view_has() -> None:
     async def scenario(world: World) -> None:
         catalog, writer = world.writer()
+        gone = ORDERS.evolve(name="gone", table_id="id-2", status="DELETING")
         await writer.set(ORDERS, expected_us=0)
+        await writer.replace(deleted_name("id-2"), Entry(deleted=gone), 0)
         views = MemoryViews()
         replica = Replica(MemoryLog(world.store), CATALOG_LOG, views.open(CATALOG_LOG), _no_base)
         world.tasks.spawn("late", replica.run())
         await replica.reached(catalog.next_offset)
-        assert Catalog(replica).tables == catalog.tables
+        late = Catalog(replica)
+        assert (late.tables, late.deleted) == (catalog.tables, catalog.deleted)
+        assert late.bearers("gone") == [gone]
 
     play(scenario)
 

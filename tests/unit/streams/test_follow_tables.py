@@ -10,7 +10,7 @@ from stator.adapters.clock_manual import ManualClock
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.view_memory import MemoryViews
-from stator.codec.catalog_entries import Entry, encode_entry, table_key
+from stator.codec.catalog_entries import Entry, deleted_name, encode_entry, table_key
 from stator.codec.change_topics import topic_name
 from stator.model.positions import CATALOG_LOG, TimestampUs
 from stator.model.records import Effect
@@ -50,6 +50,13 @@ class World:
         image = None if definition is None else encode_entry(Entry(table=definition))
         change = Effect(table_key(TABLE.name), self.entry, image, TimestampUs(1))
         self.entry = image
+        self.logs.land(CATALOG_LOG, self.writers[CATALOG_LOG].effects([change]))
+
+    def keep(self, deleted: Table) -> None:
+        """Enter it among the deleted tables."""
+        change = Effect(
+            table_key(deleted_name(deleted.table_id)), None, encode_entry(Entry(deleted=deleted)), TimestampUs(1)
+        )
         self.logs.land(CATALOG_LOG, self.writers[CATALOG_LOG].effects([change]))
 
     def change(self) -> None:
@@ -200,6 +207,27 @@ def test_a_stream_that_ended_a_day_ago_is_not_followed_any_more() -> None:
         world.start("a")
         await world.settle()
         assert set(world.owners().values()) == {0}
+
+    world.run(scenario)
+
+
+def test_the_stream_of_a_deleted_table_is_published_to_its_end() -> None:
+    world = World()
+
+    async def scenario() -> None:
+        world.define(TABLE)
+        world.enter(TABLE)
+        first = world.start("a")
+        await world.settle()
+        await world.crash("a", first)
+        world.change()
+        gone = switched_off(world).evolve(status="DELETING")
+        world.define(gone)
+        world.keep(gone)
+        world.enter(None)
+        world.start("b")
+        await world.settle()
+        assert world.published() == [1] * len(LOGS)
 
     world.run(scenario)
 
