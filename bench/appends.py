@@ -20,6 +20,8 @@ from tools.supervised import SupervisedProcesses
 LOG = LogId(1)
 MESSAGE_BYTES = 1024
 START_S = 60.0
+WARM_UP_S = 15.0
+"""Brokers that have just started compile their code for that long, and appends take ten times as long meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def brokers(directory: Path, base_port: int) -> Iterator[str]:
 
 
 def measure_appends(bootstrap: str, in_flight: int, seconds: float) -> Appends:
-    """Keep so many appends under way for some seconds, after as many for warm-up."""
+    """Keep so many appends under way for some seconds, once the brokers are warm."""
     return uvloop.run(_measure(bootstrap, in_flight, seconds))
 
 
@@ -54,7 +56,7 @@ async def _measure(bootstrap: str, in_flight: int, seconds: float) -> Appends:
     log = await KafkaLog.connect(bootstrap, SystemClock())
     try:
         await log.create([LOG])
-        await _append_for(log, in_flight, seconds, [])
+        await _append_for(log, in_flight, WARM_UP_S, [])
         latencies_s: list[float] = []
         began_at = time.perf_counter()
         await _append_for(log, in_flight, seconds, latencies_s)
