@@ -12,7 +12,7 @@ from stator.codec.peer_messages import PeerMessages
 from stator.model.errors import StartupError
 from stator.model.positions import CATALOG_LOG, LogId, LogPosition
 from stator.model.tables import Table
-from stator.rules.commands import REQUESTS
+from stator.rules.peer_methods import REQUESTS
 from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
 from stator.runtime.health import ARCHIVE_PROBE, answers

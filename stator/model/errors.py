@@ -6,6 +6,7 @@
     │   ├── AccessDeniedError
     │   ├── ResourceNotFoundError · TableNotFoundError · ResourceInUseError · TableAlreadyExistsError · LimitExceededError
     │   ├── ConditionalCheckFailedError
+    │   ├── TransactionCanceledError · TransactionConflictError · TransactionInProgressError · IdempotentParameterMismatchError
     │   ├── ExpiredIteratorError · TrimmedDataError
     │   └── ContinuousBackupsUnavailableError · PointInTimeRecoveryUnavailableError · InvalidRestoreTimeError
     ├── RetryableError          nothing is known to be wrong with the request: try again
@@ -19,7 +20,7 @@
 Texts are AWS's; `aws_type` is the name an SDK maps to an exception class.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
 class DomainError(Exception):
@@ -113,6 +114,62 @@ class ConditionalCheckFailedError(RequestError):
     def extra_fields(self) -> dict[str, Any]:
         """The item, as JSON bytes that go into the answer as they are."""
         return {} if self.item is None else {"Item": self.item}
+
+
+class CancellationReason(NamedTuple):
+    """Why one action of a transaction could not be; `code` "None": there was nothing against it."""
+
+    code: str
+    message: str = ""
+    item: bytes | None = None
+    """The canonical JSON of the item found, when the caller asked for it."""
+
+
+class TransactionCanceledError(RequestError):
+    """A transaction did nothing, for these reasons: one for each action, in order."""
+
+    aws_type = "TransactionCanceledException"
+
+    def __init__(self, reasons: list[CancellationReason]) -> None:
+        codes = ", ".join(reason.code for reason in reasons)
+        super().__init__(f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]")
+        self.reasons = reasons
+
+    def extra_fields(self) -> dict[str, Any]:
+        """The reasons; items are JSON bytes that go into the answer as they are."""
+        return {"CancellationReasons": [_shown(reason) for reason in self.reasons]}
+
+
+def _shown(reason: CancellationReason) -> dict[str, Any]:
+    given = {"Code": reason.code, "Message": reason.message or None, "Item": reason.item}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+class TransactionConflictError(RequestError):
+    """A transaction that has not ended holds the item."""
+
+    aws_type = "TransactionConflictException"
+
+    def __init__(self) -> None:
+        super().__init__("Transaction is ongoing for the item")
+
+
+class TransactionInProgressError(RequestError):
+    """The transaction with this token has not ended."""
+
+    aws_type = "TransactionInProgressException"
+
+    def __init__(self) -> None:
+        super().__init__("Transaction with given request token is already in progress")
+
+
+class IdempotentParameterMismatchError(RequestError):
+    """The token was used for another transaction."""
+
+    aws_type = "IdempotentParameterMismatchException"
+
+    def __init__(self) -> None:
+        super().__init__("Request parameters do not match the parameters of the first request that used this token")
 
 
 class RetryableError(DomainError):

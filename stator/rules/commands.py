@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from stator.rules.reports import Report, ReportRequest
-
 ReturnValues = Literal["NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"]
 
 PAGE_BYTES_MAX = 1024 * 1024
@@ -285,25 +283,3 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
 
 class Alive(msgspec.Struct, frozen=True, array_like=True):
     """Heard you."""
-
-
-REQUESTS: dict[str, tuple[type, type]] = {
-    "write": (Write, Outcome),
-    "write_many": (WriteMany, Outcomes),
-    "get": (Get, Got),
-    "get_many": (GetMany, GotMany),
-    "query": (Query, Page),
-    "lead": (Define, Defined),
-    "define": (Define, Defined),
-    "close": (Close, Closed),
-    "stats": (Stats, Size),
-    "read_get": (Get, Got),
-    "read_get_many": (GetMany, GotMany),
-    "read_query": (Query, Page),
-    "read_stats": (Stats, Size),
-    "restore_status": (RestoreStatus, Steps),
-    "control": (Control, ControlAnswer),
-    "report": (ReportRequest, Report),
-    "heartbeat": (Heartbeat, Alive),
-}
-"""Every method that one process may call at another: request and answer."""

@@ -17,7 +17,7 @@ from stator.adapters.view_memory import MemoryViews
 from stator.codec.peer_messages import PeerMessages
 from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.ports.view import Views
-from stator.rules.commands import REQUESTS
+from stator.rules.peer_methods import REQUESTS
 from stator.rules.placement import holders, preference
 from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from stator.codec.peer_messages import MalformedMessageError, PeerMessages, Verdict, error_classes
-from stator.model.errors import DomainError, NotLeaderError, OutcomeUnknownError
-from stator.rules.commands import REQUESTS
+from stator.model.errors import CancellationReason, DomainError, NotLeaderError, OutcomeUnknownError
+from stator.rules.peer_methods import REQUESTS
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True):
@@ -39,7 +39,12 @@ def test_a_refusal_carries_its_reason(messages: PeerMessages) -> None:
     assert (answer.verdict, messages.reason_of(answer)) == (Verdict.REFUSED, "not served")
 
 
-SAMPLES: dict[Any, Any] = {str: "some words", str | None: "some words", bytes | None: b"\x00\xff"}
+SAMPLES: dict[Any, Any] = {
+    str: "some words",
+    str | None: "some words",
+    bytes | None: b"\x00\xff",
+    list[CancellationReason]: [CancellationReason("None"), CancellationReason("Some", "words", b"\x00\xff")],
+}
 
 
 @pytest.mark.parametrize("kind", list(error_classes()))

@@ -1,0 +1,130 @@
+"""What a coordinator asks of partitions and of the ledger, and what it is told: the messages of transactions (protocol R14).
+
+A transaction in one partition is one Transact, decided and carried by one record. One over several partitions is a Prepare to each,
+a Decide to the ledger, and a Finish to each. A refusal is a TransactionCanceledError whose reasons are in the order of the
+actions of that message. Like `rules/commands.py`, everything here has passed validation, and is also the wire form.
+"""
+
+import msgspec
+
+from stator.rules.commands import DeleteItem, Expression, Outcome, PutItem, UpdateItem
+
+
+class ConditionCheck(msgspec.Struct, frozen=True, tag="check", array_like=True):
+    """Change nothing, but let the transaction be only if `condition` holds for the item under `key`. `measured`: as for PutItem."""
+
+    key: bytes
+    condition: Expression
+    return_on_failure: bool = False
+    measured: bool = False
+
+
+Action = PutItem | UpdateItem | DeleteItem | ConditionCheck
+
+
+class Transact(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log: all of these actions on different keys, or none. `token`: the client's ("": none); whoever comes with
+    it again must come with the same `request_hash`, and then nothing is done twice.
+    """
+
+    log_id: int
+    actions: list[Action]
+    token: str = ""
+    request_hash: bytes = b""
+
+
+class Transacted(msgspec.Struct, frozen=True, array_like=True):
+    """What came of each action. `repeated`: the token had been used, so nothing was done now."""
+
+    outcomes: list[Outcome]
+    repeated: bool = False
+
+
+class Prepare(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log: be ready for these actions of a transaction over the logs `participants`, and keep their items until
+    its end. Repeated, it does nothing more; after the end it is refused.
+    """
+
+    log_id: int
+    txid: bytes
+    participants: list[int]
+    actions: list[Action]
+
+
+class Prepared(msgspec.Struct, frozen=True, array_like=True):
+    """Ready: it can be committed at `prepared_us` or any later timestamp. What will come of each action."""
+
+    prepared_us: int
+    outcomes: list[Outcome]
+
+
+class Finish(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a participant: the transaction was committed at `commit_us` (None: aborted). May be repeated."""
+
+    log_id: int
+    txid: bytes
+    commit_us: int | None
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True):
+    """The log has the end of the transaction."""
+
+
+class Decide(msgspec.Struct, frozen=True, array_like=True):
+    """To the ledger's leader: let the transaction be committed at `commit_us` (None: aborted), unless it is decided already.
+
+    `token` and `request_hash` as in Transact: a commit that stands uses the token up.
+    """
+
+    log_id: int
+    txid: bytes
+    commit_us: int | None
+    participants: list[int]
+    token: str = ""
+    request_hash: bytes = b""
+
+
+class Decided(msgspec.Struct, frozen=True, array_like=True):
+    """What stands: the first decision. `repeated`: an abort, since another transaction used the token and was committed."""
+
+    commit_us: int | None
+    repeated: bool = False
+
+
+class Recall(msgspec.Struct, frozen=True, array_like=True):
+    """To the ledger's leader: has a transaction with this token been committed? Asked before anything is prepared."""
+
+    log_id: int
+    token: str
+    request_hash: bytes
+
+
+class Recalled(msgspec.Struct, frozen=True, array_like=True):
+    """Whether one has."""
+
+    committed: bool
+
+
+class TransactRead(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log: look at these items, all at one moment. Without `images` only where they stand is told."""
+
+    log_id: int
+    keys: list[bytes]
+    images: bool = True
+
+
+class Look(msgspec.Struct, frozen=True, array_like=True):
+    """One item: its image and version (None and 0: no item), and whether a transaction that has not ended holds it."""
+
+    image: bytes | None
+    version_us: int
+    locked: bool = False
+
+
+class Looks(msgspec.Struct, frozen=True, array_like=True):
+    """The items in the order of the keys. `deletes` changes whenever an item of the log is deleted: an absent item was absent all
+    along between two looks that show the same.
+    """
+
+    items: list[Look]
+    deletes: tuple[int, int]
