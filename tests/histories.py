@@ -8,16 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from stator.codec.log_records import (
+    ABORT,
     BASE,
     CLAIM,
+    COMMIT,
     DEFINE,
     EFFECTS,
+    PREPARE,
     decode_envelope,
+    encode_abort,
     encode_base,
     encode_claim,
+    encode_commit,
     encode_define,
     encode_effects,
     encode_envelope,
+    encode_preparation,
     fingerprint,
 )
 from stator.model.positions import (
@@ -27,11 +33,12 @@ from stator.model.positions import (
     LogId,
     LogPosition,
     Offset,
+    OpenPrepare,
     Seq,
     TimestampUs,
     WriterId,
 )
-from stator.model.records import Base, Effect, Kind, LogMessage
+from stator.model.records import Abort, Base, Commit, Effect, Kind, LogMessage, Preparation
 from stator.ports.view import StoredItem
 from stator.rules.acceptance import chain_after
 from stator.rules.evolve import digest_after
@@ -89,6 +96,7 @@ class RandomLog:
     _leader: Writer = field(default_factory=lambda: Writer(LaneState()))
     _forgotten: list[Writer] = field(default_factory=list)
     _newest: dict[bytes, int] = field(default_factory=dict)
+    _open: list[Preparation] = field(default_factory=list)
 
     @property
     def end(self) -> Offset:
@@ -109,6 +117,8 @@ class RandomLog:
             (1, self.barrier),
             (1, self.define),
             (1, self.late_claim),
+            (2, self.prepare),
+            (2, self.finish),
         ]
         if not self.messages:
             self.claim()
@@ -147,6 +157,42 @@ class RandomLog:
         )
         self.effects += [(self.end, effect) for effect in effects]
         self._accepted(raw, items)
+
+    def prepare(self) -> None:
+        """A partition gets ready for its part in a transaction."""
+        prepared_us, items = TimestampUs(self._tick()), dict(self.states[-1])
+        keys = [key for key in _KEYS if key not in self._locked()][: self.dice.randint(1, 3)]
+        if not keys:
+            return
+        effects = (_random_effect(self.dice, key, items.get(key), prepared_us) for key in keys[1:])
+        txid = self.dice.randbytes(8)
+        begun = Preparation(txid, (self.log_id, LogId(99)), "token", prepared_us, tuple(effects), (keys[0],))
+        self._open.append(begun)
+        raw = self._leader.record(self.log_id, Kind.PREPARE, prepared_us, encode_preparation(begun), PREPARE)
+        before = self.positions[-1].prepares
+        self._accepted(raw, prepares=(*before, OpenPrepare(txid, prepared_us, raw)))
+
+    def finish(self) -> None:
+        """What became of a transaction arrives; other partitions may have given a commit far later timestamps."""
+        if not self._open:
+            return
+        begun = self._open.pop(self.dice.randrange(len(self._open)))
+        left = tuple(one for one in self.positions[-1].prepares if one.txid != begun.txid)
+        if self.dice.random() < 0.3:
+            raw = encode_abort(Abort(begun.txid, begun.prepared_us))
+            self._accepted(self._leader.record(self.log_id, Kind.ABORT, self._tick(), raw, ABORT), prepares=left)
+            return
+        commit_us = TimestampUs(begun.prepared_us + self.dice.choice([0, 1, 40]))
+        self._now = max(self._now, commit_us)
+        effects = tuple(replace(effect, timestamp_us=commit_us) for effect in begun.effects)
+        items = dict(self.states[-1])
+        for effect in effects:
+            _change(items, effect)
+            self._newest[effect.key] = commit_us
+        self.effects += [(self.end, effect) for effect in effects]
+        payload = encode_commit(Commit(begun.txid, begun.prepared_us, commit_us, effects))
+        raw = self._leader.record(self.log_id, Kind.COMMIT, self._tick(), payload, COMMIT)
+        self._accepted(raw, items, prepares=left)
 
     def define(self, *, expiring: bool | None = None) -> None:
         """Have the views order items by an expiry, which every item has, or not; unless told, some definitions do."""
@@ -207,16 +253,17 @@ class RandomLog:
                 _change(items, effect)
         return items
 
+    def _locked(self) -> set[bytes]:
+        return {key for begun in self._open for key in begun.keys}
+
     def _effect(self, items: Items) -> Effect:
-        key = b"key-%d" % self.dice.randint(0, 5)
-        old = items.get(key)
+        key = self.dice.choice([key for key in _KEYS if key not in self._locked()] or [b"key"])
         timestamp_us = self._tick()
         if self.out_of_order and self.dice.random() < 0.3:
             # An open transaction got its timestamp a while ago. Per item, timestamps rise all the same.
             timestamp_us = self.dice.randint(max(self._newest.get(key, 0) + 1, timestamp_us - 20), timestamp_us)
         self._newest[key] = timestamp_us
-        new = None if old is not None and self.dice.random() < 0.3 else b'{"v":{"N":"%d"}}' % self.dice.getrandbits(30)
-        effect = Effect(key, old.image if old else None, new, TimestampUs(timestamp_us))
+        effect = _random_effect(self.dice, key, items.get(key), TimestampUs(timestamp_us))
         _change(items, effect)
         return effect
 
@@ -224,14 +271,24 @@ class RandomLog:
         self._now += self.dice.randint(1, 10)
         return self._now
 
-    def _accepted(self, raw: bytes, items: Items | None = None, definition: bytes | None = None) -> None:
+    def _accepted(
+        self,
+        raw: bytes,
+        items: Items | None = None,
+        definition: bytes | None = None,
+        prepares: tuple[OpenPrepare, ...] | None = None,
+    ) -> None:
         before = self.positions[-1]
         items = dict(self.states[-1]) if items is None else items
+        timestamp_us = TimestampUs(max(before.timestamp_us, decode_envelope(raw).timestamp_us))
+        prepares = before.prepares if prepares is None else prepares
         after = replace(
             before,
             lanes={OWN_LANE: self._leader.lane},
-            timestamp_us=max(before.timestamp_us, decode_envelope(raw).timestamp_us),
+            timestamp_us=timestamp_us,
+            closed_us=TimestampUs(min([timestamp_us, *(one.prepared_us - 1 for one in prepares)])),
             definition=before.definition if definition is None else definition,
+            prepares=prepares,
         )
         self._append(raw, items, position_of(items, after))
 
@@ -242,6 +299,14 @@ class RandomLog:
         self.messages.append(LogMessage(self.end, raw))
         self.positions.append(replace(position, next_offset=self.end))
         self.states.append(items)
+
+
+_KEYS = [b"key-%d" % number for number in range(6)]
+
+
+def _random_effect(dice: random.Random, key: bytes, old: StoredItem | None, timestamp_us: TimestampUs) -> Effect:
+    new = None if old is not None and dice.random() < 0.3 else b'{"v":{"N":"%d"}}' % dice.getrandbits(30)
+    return Effect(key, None if old is None else old.image, new, timestamp_us)
 
 
 def _change(items: Items, effect: Effect) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from stator.codec.log_records import decode_base, decode_effects, decode_envelope
+from stator.codec.log_records import decode_base, decode_changes, decode_envelope
 from stator.model.errors import DamagedDataError, LogError
 from stator.model.key_order import token
 from stator.model.positions import LogId, Offset, TimestampUs
@@ -136,7 +136,7 @@ class Propagator:
 
     async def _propagate(self, record: Envelope, position: SourcePosition) -> None:
         match record.kind:
-            case Kind.EFFECT:
+            case Kind.EFFECT | Kind.COMMIT:
                 if self._waiting_for(position):
                     self._put(record, position)
                     await self._clock.sleep(0)  # a burst of large records must not keep the loop to itself
@@ -151,7 +151,7 @@ class Propagator:
 
     def _put(self, record: Envelope, position: SourcePosition) -> None:
         rows: dict[Lane, list[IndexRow]] = {}
-        for effect in decode_effects(record):
+        for effect in decode_changes(record):
             for route in self._routes:
                 for row in index_changes(effect, route.index, self._key):
                     rows.setdefault(route.lane(row.key), []).append(row)

@@ -7,7 +7,7 @@ them that every replay finds at the same record.
 
 from stator.codec.catalog_entries import decode_table
 from stator.codec.change_topics import decode_state, encode_state
-from stator.codec.log_records import decode_define, decode_effects, decode_envelope
+from stator.codec.log_records import decode_changes, decode_define, decode_envelope
 from stator.model.changes import ChangeProgress
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LaneState, LogId, Offset, TimestampUs
@@ -46,7 +46,7 @@ class Source:
         """
         lane, record = self._check(message)
         changes: list[ChangeRecord] = []
-        if lane is not None and record.kind is Kind.EFFECT and self.table.stream is not None:
+        if lane is not None and self.table.stream is not None:
             changes = self._changes(message.offset, record)
         self._pass(message, lane, record)
         return changes
@@ -83,6 +83,6 @@ class Source:
     def _changes(self, offset: Offset, record: Envelope) -> list[ChangeRecord]:
         candidates = [
             change_record(effect, self.table, ChangePlace(self._log_id, record.epoch, offset, index))
-            for index, effect in enumerate(decode_effects(record))
+            for index, effect in enumerate(decode_changes(record))
         ]
         return [change for change in candidates if change is not None]

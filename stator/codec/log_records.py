@@ -14,6 +14,7 @@ one version behind can still tell which records count. Payloads evolve by Avro s
 """
 
 import struct
+from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -24,7 +25,18 @@ import fastavro
 from stator.codec.schemas import Schema, load_schema, schema_by_fingerprint
 from stator.model.errors import DamagedDataError
 from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
-from stator.model.records import Base, Effect, Envelope, IndexBatch, IndexRow, Kind, SourcePosition
+from stator.model.records import (
+    Abort,
+    Base,
+    Commit,
+    Effect,
+    Envelope,
+    IndexBatch,
+    IndexRow,
+    Kind,
+    Preparation,
+    SourcePosition,
+)
 
 _HEAD = struct.Struct(">2sBBQQQQQQQQI")
 _CRC = struct.Struct(">I")
@@ -37,6 +49,9 @@ BASE = "base"
 CLAIM = "claim"
 INDEX_ROWS = "index_rows"
 PROGRESS = "progress"
+PREPARE = "prepare"
+COMMIT = "commit"
+ABORT = "abort"
 
 
 def encode_envelope(
@@ -135,6 +150,88 @@ def encode_effects(effects: list[Effect]) -> bytes:
 def decode_effects(record: Envelope) -> list[Effect]:
     """The effects of an EFFECT record, in the order in which they happened."""
     return [Effect(**row) for row in _decode(record, EFFECTS)["effects"]]
+
+
+def decode_changes(record: Envelope) -> list[Effect]:
+    """What any record did to items, in order: the one question of everybody who follows a table's log. None for most kinds."""
+    match record.kind:
+        case Kind.EFFECT:
+            return decode_effects(record)
+        case Kind.COMMIT:
+            return list(decode_commit(record).effects)
+        case _:
+            return []
+
+
+def encode_preparation(preparation: Preparation) -> bytes:
+    """Payload of a PREPARE record."""
+    return _encode(
+        PREPARE,
+        {
+            "txid": preparation.txid,
+            "prepared_us": preparation.prepared_us,
+            "participants": preparation.participants,
+            "token": preparation.token,
+            "changes": _changes(preparation.effects),
+            "checked": preparation.checked,
+        },
+    )
+
+
+def decode_preparation(record: Envelope) -> Preparation:
+    """What a partition is ready to do."""
+    row = _decode(record, PREPARE)
+    return Preparation(
+        txid=row["txid"],
+        participants=tuple(row["participants"]),
+        token=row["token"],
+        prepared_us=TimestampUs(row["prepared_us"]),
+        effects=_effects(row["changes"], row["prepared_us"]),
+        checked=tuple(row["checked"]),
+    )
+
+
+def encode_commit(commit: Commit) -> bytes:
+    """Payload of a COMMIT record."""
+    return _encode(
+        COMMIT,
+        {
+            "txid": commit.txid,
+            "prepared_us": commit.prepared_us,
+            "commit_us": commit.commit_us,
+            "changes": _changes(commit.effects),
+        },
+    )
+
+
+def decode_commit(record: Envelope) -> Commit:
+    """What a transaction did in one partition."""
+    row = _decode(record, COMMIT)
+    return Commit(
+        txid=row["txid"],
+        prepared_us=TimestampUs(row["prepared_us"]),
+        commit_us=TimestampUs(row["commit_us"]),
+        effects=_effects(row["changes"], row["commit_us"]),
+    )
+
+
+def encode_abort(abort: Abort) -> bytes:
+    """Payload of an ABORT record."""
+    return _encode(ABORT, {"txid": abort.txid, "prepared_us": abort.prepared_us})
+
+
+def decode_abort(record: Envelope) -> Abort:
+    """Which Preparation came to nothing."""
+    row = _decode(record, ABORT)
+    return Abort(row["txid"], TimestampUs(row["prepared_us"]))
+
+
+def _changes(effects: Iterable[Effect]) -> list[dict[str, Any]]:
+    return [{"key": effect.key, "old": effect.old, "new": effect.new} for effect in effects]
+
+
+def _effects(changes: list[dict[str, Any]], timestamp_us: int) -> tuple[Effect, ...]:
+    return tuple(Effect(**change, timestamp_us=TimestampUs(timestamp_us)) for change in changes)
 
 
 def encode_define(definition: bytes) -> bytes:

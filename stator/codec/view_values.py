@@ -2,7 +2,7 @@
 
     item       8 bytes timestamp_us, big-endian | canonical DynamoDB-JSON
     position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
-               definition, base, base offset
+               definition, base, base offset, open prepares (txid, prepared_us, record)
     layouts    msgpack array of arrays, the layout in force first: sort keys of the local indexes (name, type), expiry attribute
 
 The image stays opaque so that a read splices it into its answer. Fields are only ever added at the end of the position;
@@ -14,11 +14,21 @@ from struct import Struct
 import msgspec
 
 from stator.model.errors import DamagedDataError
-from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+from stator.model.positions import (
+    Epoch,
+    LaneId,
+    LaneState,
+    LogPosition,
+    Offset,
+    OpenPrepare,
+    Seq,
+    TimestampUs,
+    WriterId,
+)
 from stator.model.tables import KeyAttribute, KeyType
 from stator.rules.local_rows import LaidOut, LocalLayout
 
-FORMAT = 2
+FORMAT = 3
 
 _TIMESTAMP = Struct(">Q")
 _DIGEST_BYTES = 16
@@ -41,6 +51,12 @@ class _Lane(msgspec.Struct, array_like=True, frozen=True):
     source_lane: _SourceLane | None = None
 
 
+class _OpenPrepare(msgspec.Struct, array_like=True, frozen=True):
+    txid: bytes
+    prepared_us: int
+    raw: bytes
+
+
 class _Position(msgspec.Struct, array_like=True, frozen=True):
     format: int
     next_offset: int
@@ -53,6 +69,7 @@ class _Position(msgspec.Struct, array_like=True, frozen=True):
     definition: bytes
     base: str
     base_offset: int
+    prepares: list[_OpenPrepare]
 
 
 class _Layout(msgspec.Struct, array_like=True, frozen=True):
@@ -103,6 +120,7 @@ def encode_position(position: LogPosition) -> bytes:
             definition=position.definition,
             base=position.base,
             base_offset=position.base_offset,
+            prepares=[_OpenPrepare(one.txid, one.prepared_us, one.raw) for one in position.prepares],
         ),
     )
 
@@ -136,6 +154,7 @@ def decode_position(data: bytes) -> LogPosition:
         definition=stored.definition,
         base=stored.base,
         base_offset=Offset(stored.base_offset),
+        prepares=tuple(OpenPrepare(one.txid, TimestampUs(one.prepared_us), one.raw) for one in stored.prepares),
     )
 
 

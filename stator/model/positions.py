@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NewType
 
 LogId = NewType("LogId", int)
-"""Names one log for ever; 0 is the catalog. Never reused."""
+"""Names one log for ever; see `CATALOG_LOG` and `LEDGER_LOG`. Never reused."""
 Offset = NewType("Offset", int)
 Epoch = NewType("Epoch", int)
 WriterId = NewType("WriterId", int)
@@ -20,6 +20,8 @@ TimestampUs = NewType("TimestampUs", int)
 """Microseconds since 1970 UTC, given by the leader: max(previous + 1, clock)."""
 
 CATALOG_LOG = LogId(0)
+LEDGER_LOG = LogId(99_999_999)
+"""What became of transactions over several partitions (decision 0018). Tables' logs are numbered from 1 up."""
 OWN_LANE = LaneId(0)
 
 
@@ -38,10 +40,19 @@ class LaneState:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPrepare:
+    """A Prepare that neither Commit nor Abort has followed yet. `raw` is the whole record, from which its locks are known again."""
+
+    txid: bytes
+    prepared_us: TimestampUs
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class LogPosition:
     """How far a fold has come. Stored in the same transaction as what it folded (R3).
 
-    `timestamp_us` is the greatest seen; `closed_us`: no later record of this log can carry a smaller timestamp.
+    `timestamp_us` is the greatest seen; `closed_us`: no later effect of this log can carry this timestamp or a smaller one.
     `digest` is the order-independent sum of the hashes of all items in the view, modulo 2**128.
     """
 
@@ -59,6 +70,8 @@ class LogPosition:
     """The snapshot object that the log's Base record installed, if it had one."""
     base_offset: Offset = Offset(-1)
     """Where that Base record lies."""
+    prepares: tuple[OpenPrepare, ...] = ()
+    """Transactions that are under way here, in the order of the log."""
 
     def lane(self, lane: LaneId = OWN_LANE) -> LaneState:
         """The lane's state; a lane never seen is at epoch 0, which no writer holds."""

@@ -71,6 +71,45 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """A partition's part in a transaction over several, ready to be committed at `prepared_us` or later (R14).
+
+    The effects carry `prepared_us` until a Commit gives them their own timestamp. `checked`: keys of items that the
+    transaction keeps as they are. `token` is the client's, "" if there was none.
+    """
+
+    txid: bytes
+    participants: tuple[LogId, ...]
+    token: str
+    prepared_us: TimestampUs
+    effects: tuple[Effect, ...]
+    checked: tuple[bytes, ...]
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """Every item that nobody else may change meanwhile."""
+        return (*(effect.key for effect in self.effects), *self.checked)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The end of the Preparation of `prepared_us`: its effects, which now carry the transaction's commit time."""
+
+    txid: bytes
+    prepared_us: TimestampUs
+    commit_us: TimestampUs
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """The end of the Preparation of `prepared_us`: nothing of it was done."""
+
+    txid: bytes
+    prepared_us: TimestampUs
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """The log starts from an installed snapshot: everything in `snapshot_object`, as of `timestamp_us`."""
 

@@ -7,7 +7,7 @@ Each effect says what it found (its old image), so that a missing or foreign str
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from stator.codec.log_records import decode_base, decode_define, decode_effects, decode_envelope
+from stator.codec.log_records import decode_base, decode_changes, decode_define, decode_envelope
 from stator.codec.segment_files import open_segment
 from stator.model.archive import SegmentEntry, SegmentsHead
 from stator.model.errors import DamagedDataError, InvalidRestoreTimeError
@@ -158,6 +158,7 @@ class _Replay:
                 closed_us=self._last_us,
                 definition=self._definition,
                 base=self._base,
+                prepares=(),  # an instant is only looked at once nothing before it is open any more
             )
         )
 
@@ -186,12 +187,11 @@ class _Replay:
         if lane is None:
             return None
         self._lanes[record.lane] = lane
-        if record.kind is Kind.EFFECT:
-            for effect in decode_effects(record):
-                if effect.timestamp_us <= self._last_us:
-                    self.changes.add_effect(effect)
-                    self._timestamp_us = max(self._timestamp_us, effect.timestamp_us)
-        elif record.kind is Kind.DEFINE and record.timestamp_us <= self._last_us:
+        for effect in decode_changes(record):
+            if effect.timestamp_us <= self._last_us:
+                self.changes.add_effect(effect)
+                self._timestamp_us = max(self._timestamp_us, effect.timestamp_us)
+        if record.kind is Kind.DEFINE and record.timestamp_us <= self._last_us:
             self._definition = decode_define(record)
         elif record.kind is Kind.BASE:
             return self._begin(decode_base(record))

@@ -14,12 +14,13 @@ import structlog
 from stator.codec.catalog_entries import layout_of
 from stator.codec.log_records import (
     decode_base,
+    decode_changes,
     decode_define,
-    decode_effects,
     decode_envelope,
     decode_index_batch,
     decode_progress,
 )
+from stator.codec.open_prepares import closed_us, prepares_after
 from stator.model.errors import DamagedDataError, LogError
 from stator.model.positions import LaneState, LogId, LogPosition, Offset
 from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, source_reached
@@ -240,6 +241,7 @@ class _Step:
         self._lanes = dict(start.lanes)
         self._timestamp_us = start.timestamp_us
         self._definition = start.definition
+        self._prepares = start.prepares
 
     def take(self, message: LogMessage, known_effects: KnownEffects | None) -> Envelope | None:
         """Add one message; the record if it was accepted."""
@@ -255,9 +257,9 @@ class _Step:
         if lane is None:
             return None
         match record.kind:
-            case Kind.EFFECT:
+            case Kind.EFFECT | Kind.COMMIT:
                 effects = known_effects(record) if known_effects is not None else None
-                for effect in decode_effects(record) if effects is None else effects:
+                for effect in decode_changes(record) if effects is None else effects:
                     self._changes.add_effect(effect)
             case Kind.INDEX:
                 batch = decode_index_batch(record)
@@ -273,6 +275,7 @@ class _Step:
                 pass
         self._lanes[record.lane] = lane
         self._timestamp_us = max(self._timestamp_us, record.timestamp_us)
+        self._prepares = prepares_after(self._prepares, record)
         return record
 
     @property
@@ -283,8 +286,9 @@ class _Step:
             next_offset=self._next_offset,
             lanes=self._lanes,
             timestamp_us=self._timestamp_us,
-            closed_us=self._timestamp_us,
+            closed_us=closed_us(self._timestamp_us, self._prepares),
             definition=self._definition,
+            prepares=self._prepares,
         )
         return self._changes.total(position)
 

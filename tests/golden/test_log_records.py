@@ -5,30 +5,50 @@ from pathlib import Path
 import pytest
 
 from stator.codec.log_records import (
+    ABORT,
     BASE,
     CLAIM,
+    COMMIT,
     DEFINE,
     EFFECTS,
     INDEX_ROWS,
+    PREPARE,
     PROGRESS,
+    decode_abort,
     decode_base,
     decode_claim,
+    decode_commit,
     decode_define,
     decode_effects,
     decode_envelope,
     decode_index_batch,
+    decode_preparation,
     decode_progress,
+    encode_abort,
     encode_base,
     encode_claim,
+    encode_commit,
     encode_define,
     encode_effects,
     encode_envelope,
     encode_index_batch,
+    encode_preparation,
     encode_progress,
     fingerprint,
 )
 from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
-from stator.model.records import Base, Effect, Envelope, IndexBatch, IndexRow, Kind, SourcePosition
+from stator.model.records import (
+    Abort,
+    Base,
+    Commit,
+    Effect,
+    Envelope,
+    IndexBatch,
+    IndexRow,
+    Kind,
+    Preparation,
+    SourcePosition,
+)
 
 GOLDEN = Path(__file__).parent / "log_v1"
 TIMES = [TimestampUs(1_700_000_000_000_001), TimestampUs(1_700_000_000_000_002)]
@@ -42,6 +62,17 @@ SOURCE = SourcePosition(Offset(41), LaneState(Epoch(3), WriterId(2**64 - 1), Seq
 INDEX_BATCH = IndexBatch(
     SOURCE, last=False, rows=(IndexRow(b"row", b"{}", TIMES[0]), IndexRow(b"gone", None, TIMES[1]))
 )
+TXID = bytes(range(16))
+PREPARATION = Preparation(
+    TXID,
+    (LogId(7), LogId(8)),
+    "token-1",
+    TIMES[0],
+    (Effect(b"\x00\xffkey", None, b"{}", TIMES[0]), Effect(b"gone", b"{}", None, TIMES[0])),
+    (b"checked",),
+)
+COMMITTED = Commit(TXID, TIMES[0], TIMES[1], (Effect(b"gone", b"{}", None, TIMES[1]),))
+ABORTED = Abort(TXID, TIMES[0])
 
 EXAMPLES: dict[Kind, tuple[str | None, bytes]] = {
     Kind.CLAIM: (CLAIM, encode_claim("leader-1")),
@@ -51,6 +82,9 @@ EXAMPLES: dict[Kind, tuple[str | None, bytes]] = {
     Kind.BASE: (BASE, encode_base(BASE_VALUE)),
     Kind.INDEX: (INDEX_ROWS, encode_index_batch(INDEX_BATCH)),
     Kind.PROGRESS: (PROGRESS, encode_progress(SOURCE)),
+    Kind.PREPARE: (PREPARE, encode_preparation(PREPARATION)),
+    Kind.COMMIT: (COMMIT, encode_commit(COMMITTED)),
+    Kind.ABORT: (ABORT, encode_abort(ABORTED)),
 }
 
 
@@ -95,6 +129,9 @@ def test_stored_payloads_mean_what_they_meant() -> None:
     assert decode_base(record(Kind.BASE)) == BASE_VALUE
     assert decode_index_batch(record(Kind.INDEX)) == INDEX_BATCH
     assert decode_progress(record(Kind.PROGRESS)) == SOURCE
+    assert decode_preparation(record(Kind.PREPARE)) == PREPARATION
+    assert decode_commit(record(Kind.COMMIT)) == COMMITTED
+    assert decode_abort(record(Kind.ABORT)) == ABORTED
 
 
 def test_the_numbers_of_kinds_never_change() -> None:

@@ -13,7 +13,17 @@ from stator.codec.view_values import (
     encode_position,
 )
 from stator.model.errors import DamagedDataError
-from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+from stator.model.positions import (
+    Epoch,
+    LaneId,
+    LaneState,
+    LogPosition,
+    Offset,
+    OpenPrepare,
+    Seq,
+    TimestampUs,
+    WriterId,
+)
 from stator.model.tables import KeyAttribute
 from stator.rules.local_rows import NO_ROWS, LaidOut, LocalLayout
 
@@ -34,11 +44,13 @@ POSITION = LogPosition(
     definition=b"{}",
     base="snapshots/00000001/0000000000000009.snap",
     base_offset=Offset(2),
+    prepares=(OpenPrepare(b"txid", TimestampUs(1_700_000_000_000_001), b"record"),),
 )
-POSITION_V2 = bytes.fromhex(
-    "9b02ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
+POSITION_V3 = bytes.fromhex(
+    "9c03ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
     "1e4001cf00060a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f"
-    "30303030303030312f303030303030303030303030303030392e736e617002",
+    "30303030303030312f303030303030303030303030303030392e736e6170029193c40474786964cf00060a24181e4001c406"
+    "7265636f7264",
 )
 
 
@@ -47,9 +59,9 @@ def test_version_1_items_still_load_and_are_written_the_same() -> None:
     assert encode_item(*ITEM) == ITEM_V1
 
 
-def test_version_2_positions_still_load_and_are_written_the_same() -> None:
-    assert decode_position(POSITION_V2) == POSITION
-    assert encode_position(POSITION) == POSITION_V2
+def test_version_3_positions_still_load_and_are_written_the_same() -> None:
+    assert decode_position(POSITION_V3) == POSITION
+    assert encode_position(POSITION) == POSITION_V3
 
 
 def test_no_field_of_a_position_is_forgotten() -> None:
@@ -60,14 +72,14 @@ def test_no_field_of_a_position_is_forgotten() -> None:
 
 
 def test_another_format_is_recognised() -> None:
-    with pytest.raises(DamagedDataError, match="format 1"):
-        decode_position(POSITION_V2.replace(b"\x9b\x02", b"\x9b\x01", 1))
+    with pytest.raises(DamagedDataError, match="format 2"):
+        decode_position(POSITION_V3.replace(b"\x9c\x03", b"\x9c\x02", 1))
 
 
-@pytest.mark.parametrize("length", range(len(POSITION_V2)))
+@pytest.mark.parametrize("length", range(len(POSITION_V3)))
 def test_a_cut_position_is_damaged(length: int) -> None:
     with pytest.raises(DamagedDataError):
-        decode_position(POSITION_V2[:length])
+        decode_position(POSITION_V3[:length])
 
 
 @pytest.mark.parametrize("length", range(8))

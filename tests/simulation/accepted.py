@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from stator.adapters.log_memory import MemoryLogStore
-from stator.codec.log_records import decode_base, decode_effects, decode_envelope, decode_index_batch
+from stator.codec.log_records import decode_base, decode_changes, decode_envelope, decode_index_batch
 from stator.codec.snapshot_files import decode_snapshot, snapshot_part_rows
 from stator.model.positions import LogId, Offset
 from stator.model.records import Effect, Envelope, Kind
@@ -48,12 +48,7 @@ def accepted(store: MemoryLogStore, log_id: LogId, until: Offset | None = None) 
 
 def effects(store: MemoryLogStore, log_id: LogId) -> list[Effect]:
     """All effects of a log that count, in order."""
-    return [
-        effect
-        for _, record in accepted(store, log_id)
-        if record.kind is Kind.EFFECT
-        for effect in decode_effects(record)
-    ]
+    return [effect for _, record in accepted(store, log_id) for effect in decode_changes(record)]
 
 
 @dataclass
@@ -80,8 +75,8 @@ def fold(store: MemoryLogStore, objects: dict[str, bytes], log_id: LogId, until:
     items = folded.items
     for _, record in accepted(store, log_id, until):
         match record.kind:
-            case Kind.EFFECT:
-                rows = [(effect.key, effect.new, effect.timestamp_us) for effect in decode_effects(record)]
+            case Kind.EFFECT | Kind.COMMIT:
+                rows = [(effect.key, effect.new, effect.timestamp_us) for effect in decode_changes(record)]
             case Kind.INDEX:
                 rows = [(row.key, row.image, row.timestamp_us) for row in decode_index_batch(record).rows]
             case Kind.BASE:

@@ -11,7 +11,17 @@ from stator.codec.snapshot_files import (
     snapshot_part_rows,
 )
 from stator.model.errors import DamagedDataError
-from stator.model.positions import OWN_LANE, Epoch, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+from stator.model.positions import (
+    OWN_LANE,
+    Epoch,
+    LaneState,
+    LogPosition,
+    Offset,
+    OpenPrepare,
+    Seq,
+    TimestampUs,
+    WriterId,
+)
 
 ROWS = [
     SnapshotRow(b"", TimestampUs(2**53), b"{}"),
@@ -27,6 +37,7 @@ SNAPSHOT = Snapshot(
         items=2,
         item_bytes=12,
         definition=b'\x00{"any":"bytes"}\xff',
+        prepares=(OpenPrepare(b"\x00txid", TimestampUs(9), b"record\xff"),),
     ),
     parts=(SnapshotPart(name="snapshots/1/0.part", sha256="ab" * 32, size_bytes=5, items=2),),
 )

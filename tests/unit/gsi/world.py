@@ -15,10 +15,12 @@ from stator.codec.catalog_entries import Entry, encode_entry, encode_table, tabl
 from stator.codec.log_records import (
     BASE,
     CLAIM,
+    COMMIT,
     DEFINE,
     EFFECTS,
     encode_base,
     encode_claim,
+    encode_commit,
     encode_define,
     encode_effects,
     encode_envelope,
@@ -40,7 +42,7 @@ from stator.model.positions import (
     TimestampUs,
     WriterId,
 )
-from stator.model.records import Base, Effect, Kind
+from stator.model.records import Base, Commit, Effect, Kind
 from stator.model.tables import Index, KeyAttribute, KeySchema, Projection, Table, even_partitions, partition_for
 from stator.ports.log import Report
 from stator.ports.view import Change, StoredItem, ViewWriter
@@ -170,7 +172,11 @@ class SourceWriter:
         """A group commit; `note_bytes` makes its items large."""
         count = effects or self.dice.randint(1, 4)
         changes = [self._random_effect(note_bytes) for _ in range(count)]
-        self._write(Kind.EFFECT, EFFECTS, encode_effects(changes))
+        if self.dice.random() < 0.2:  # as a transaction
+            commit_us = self._tick()
+            self._write(Kind.COMMIT, COMMIT, encode_commit(Commit(b"txid", commit_us, commit_us, tuple(changes))))
+        else:
+            self._write(Kind.EFFECT, EFFECTS, encode_effects(changes))
         if self._forgotten is not None and self.dice.random() < 0.2:
             stale = [Effect(b"never" * 4, None, b'{"id":{"S":"never"}}', self._tick())]
             self.store.land(self.log_id, self._record(Kind.EFFECT, self._forgotten, EFFECTS, encode_effects(stale)))

@@ -11,10 +11,19 @@ import pytest
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.view_memory import MemoryView, MemoryViewStore
 from stator.codec.catalog_entries import layout_of
-from stator.codec.log_records import DEFINE, encode_define
+from stator.codec.log_records import (
+    ABORT,
+    COMMIT,
+    DEFINE,
+    PREPARE,
+    encode_abort,
+    encode_commit,
+    encode_define,
+    encode_preparation,
+)
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
-from stator.model.records import Base, Kind, LogMessage
+from stator.model.records import Abort, Base, Commit, Kind, LogMessage, Preparation
 from stator.ports.view import Change, StoredItem, ViewWriter
 from stator.rules.local_rows import row_keys
 from stator.runtime.replica import REOPEN_S, Replica
@@ -54,7 +63,8 @@ def assert_is_fold(view: MemoryView, log: RandomLog) -> None:
     assert view.position.lanes == expected.lanes
     assert (view.position.digest, view.position.items) == (expected.digest, expected.items)
     assert (view.position.item_bytes, view.position.definition) == (expected.item_bytes, expected.definition)
-    assert (view.position.timestamp_us, view.position.closed_us) == (expected.timestamp_us, expected.timestamp_us)
+    assert (view.position.timestamp_us, view.position.closed_us) == (expected.timestamp_us, expected.closed_us)
+    assert view.position.prepares == expected.prepares
     assert view.layout == layout_of(expected.definition)
     for _ in view.derive() if not view.derived else ():
         pass
@@ -367,6 +377,24 @@ def test_a_definition_that_is_none_halts_the_replica() -> None:
         with pytest.raises(DamagedDataError, match="definition"):
             await replica.fold(log.messages)
         assert replica.position.next_offset == log.end - 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("prepared_us", [1_001, 1])
+def test_the_end_of_a_transaction_that_is_not_open_halts_the_replica(prepared_us: int) -> None:
+    async def scenario() -> None:
+        log = RandomLog(LOG, random.Random(1))
+        log.claim()
+        for kind, payload, schema in [
+            (Kind.PREPARE, encode_preparation(Preparation(b"t", (), "", TimestampUs(1_001), (), ())), PREPARE),
+            (Kind.ABORT, encode_abort(Abort(b"t", TimestampUs(prepared_us))), ABORT),
+            (Kind.COMMIT, encode_commit(Commit(b"t", TimestampUs(1_001), TimestampUs(1_002), ())), COMMIT),
+        ]:
+            log._accepted(log._leader.record(LOG, kind, log.now_us, payload, schema))
+        view = MemoryView(0)
+        with pytest.raises(DamagedDataError, match="not open"):
+            await replica_on(view).fold(log.messages)
 
     run(scenario())
 

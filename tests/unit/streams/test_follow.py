@@ -97,6 +97,17 @@ def test_what_a_fenced_writer_left_in_the_log_is_not_published() -> None:
     asyncio.run(scenario())
 
 
+def test_of_a_transaction_the_commit_is_published_once() -> None:
+    async def scenario() -> None:
+        one = Deployment()
+        effects = list(islice(random_effects(Random(5), 4), 4))
+        one.write(one.writer.define(STREAMED), one.writer.effects(effects[:1]), *one.writer.transaction(effects[1:]))
+        await one.publish()
+        assert one.published() == expected(effects)
+
+    asyncio.run(scenario())
+
+
 def test_a_restored_tables_first_items_are_no_changes() -> None:
     async def scenario() -> None:
         one = Deployment()

@@ -7,18 +7,22 @@ from stator.codec.catalog_entries import encode_table
 from stator.codec.log_records import (
     BASE,
     CLAIM,
+    COMMIT,
     DEFINE,
     EFFECTS,
+    PREPARE,
     encode_base,
     encode_claim,
+    encode_commit,
     encode_define,
     encode_effects,
     encode_envelope,
+    encode_preparation,
     fingerprint,
 )
 from stator.model.item import Item, encode_image
 from stator.model.positions import OWN_LANE, Epoch, LaneState, LogId, Seq, TimestampUs, WriterId
-from stator.model.records import Base, Effect, Kind
+from stator.model.records import Base, Commit, Effect, Kind, Preparation
 from stator.model.tables import KeyAttribute, KeySchema, Stream, Table, even_partitions
 from stator.rules.acceptance import chain_after
 
@@ -66,6 +70,16 @@ class LogWriter:
 
     def effects(self, effects: list[Effect]) -> bytes:
         return self._record(Kind.EFFECT, EFFECTS, encode_effects(effects))
+
+    def transaction(self, effects: list[Effect]) -> list[bytes]:
+        """A Prepare and its Commit."""
+        times = TimestampUs(self._timestamp_us + 1), effects[-1].timestamp_us
+        begun = Preparation(b"txid", (self.log_id,), "", times[0], tuple(effects), ())
+        done = Commit(b"txid", *times, tuple(effects))
+        return [
+            self._record(Kind.PREPARE, PREPARE, encode_preparation(begun)),
+            self._record(Kind.COMMIT, COMMIT, encode_commit(done)),
+        ]
 
     def stale(self, effects: list[Effect]) -> bytes:
         payload = encode_effects(effects)
