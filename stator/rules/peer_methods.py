@@ -12,6 +12,7 @@ from stator.rules.commands import (
     GetMany,
     Got,
     GotMany,
+    HeardLeaders,
     Heartbeat,
     Outcome,
     Outcomes,
@@ -21,6 +22,7 @@ from stator.rules.commands import (
     Size,
     Stats,
     Steps,
+    WhoLeads,
     Write,
     WriteMany,
 )
@@ -61,5 +63,6 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "control": (Control, ControlAnswer),
     "report": (ReportRequest, Report),
     "heartbeat": (Heartbeat, Alive),
+    "who_leads": (WhoLeads, HeardLeaders),
 }
 """Every method that one process may call at another: request and answer."""
