@@ -12,7 +12,6 @@ An accepted record that does not carry the chain the reader computed means that 
 is never part of the decision to accept or ignore.
 """
 
-from dataclasses import replace
 from hashlib import blake2b
 
 from stator.model.errors import DamagedDataError
@@ -39,17 +38,14 @@ def accept(lane: LaneState, record: Envelope) -> LaneState | None:
     """
     if not accepts(lane, record):
         return None
+    seq = record.seq
     if record.kind is Kind.CLAIM:
-        return replace(
-            lane,
-            epoch=record.epoch,
-            writer=record.writer,
-            seq=Seq(0),
-            chain=chain_after(lane.chain, record.raw),
-        )
-    if record.prev_chain != lane.chain:
+        seq = Seq(0)
+    elif record.prev_chain != lane.chain:
         raise DamagedDataError(
             f"log {record.log_id} lane {record.lane}: record {record.epoch}/{record.seq} continues chain"
             f" {record.prev_chain:016x}, this reader has {lane.chain:016x}: the log was rewritten",
         )
-    return replace(lane, seq=record.seq, chain=chain_after(lane.chain, record.raw))
+    # Every reader of every log comes here for each record, and `replace` would take five times as long.
+    chain = chain_after(lane.chain, record.raw)
+    return LaneState(record.epoch, record.writer, seq, chain, lane.source_offset, lane.source_lane)

@@ -116,38 +116,35 @@ class Replica:
         """Apply a burst of messages that continue where the view stands."""
         if self._deriving is not None and self._deriving.done():
             self._deriving.result()  # what no rule foresees ends the task that follows the log: somebody watches that one
-        start = 0
-        for number, message in enumerate(messages):
+        plain: list[tuple[Offset, Envelope]] = []
+        for message in messages:
             record = decode_envelope(message.data)
-            if record.kind in {Kind.BASE, Kind.DEFINE}:
-                self._fold_plain(messages[start:number])
-                if record.kind is Kind.BASE:
-                    await self._fold_base(message.offset, record)
-                else:
-                    await self._fold_define(message)
-                start = number + 1
-        self._fold_plain(messages[start:])
+            if record.kind not in {Kind.BASE, Kind.DEFINE}:
+                plain.append((message.offset, record))
+                continue
+            self._fold_plain(plain)
+            plain = []
+            if record.kind is Kind.BASE:
+                await self._fold_base(message.offset, record)
+            else:
+                await self._fold_define(message.offset, record)
+        self._fold_plain(plain)
 
-    def _fold_plain(self, messages: Sequence[LogMessage]) -> None:
-        if not messages:
+    def _fold_plain(self, records: list[tuple[Offset, Envelope]]) -> None:
+        if not records:
             return
         step = _Step(self.log_id, self.view)
-        told = [
-            (message.offset, record)
-            for message in messages
-            if (record := step.take(message, self.known_effects)) is not None
-        ]
-        self.records_ignored += len(messages) - len(told)
+        told = [(offset, record) for offset, record in records if step.take(offset, record, self.known_effects)]
+        self.records_ignored += len(records) - len(told)
         step.apply(self.view)
         self._tell(told)
 
-    async def _fold_define(self, message: LogMessage) -> None:
+    async def _fold_define(self, offset: Offset, record: Envelope) -> None:
         """The log's first definition brings the local indexes: nobody reads before they are there, and what a base put under them
         is gone through first. Of a later one only the order of expiry can be new, and the log goes on meanwhile.
         """
         step = _Step(self.log_id, self.view)
-        record = step.take(message, None)
-        if record is None:
+        if not step.take(offset, record, None):
             self.records_ignored += 1
             step.apply(self.view)
             return
@@ -159,7 +156,7 @@ class Replica:
         else:
             self._derive_meanwhile()
         step.apply(self.view)
-        self._tell([(message.offset, record)])
+        self._tell([(offset, record)])
 
     def _derive_meanwhile(self) -> None:
         if self._deriving is not None:
@@ -243,19 +240,16 @@ class _Step:
         self._definition = start.definition
         self._prepares = start.prepares
 
-    def take(self, message: LogMessage, known_effects: KnownEffects | None) -> Envelope | None:
-        """Add one message; the record if it was accepted."""
-        if message.offset != self._next_offset:
-            raise DamagedDataError(
-                f"log {self._log_id}: message {message.offset} came where {self._next_offset} was due"
-            )
-        record = decode_envelope(message.data)
+    def take(self, offset: Offset, record: Envelope, known_effects: KnownEffects | None) -> bool:
+        """Add one record if it counts; whether it did."""
+        if offset != self._next_offset:
+            raise DamagedDataError(f"log {self._log_id}: message {offset} came where {self._next_offset} was due")
         if record.log_id != self._log_id:
-            raise DamagedDataError(f"log {self._log_id} holds a record of log {record.log_id} at {message.offset}")
-        self._next_offset = Offset(message.offset + 1)
+            raise DamagedDataError(f"log {self._log_id} holds a record of log {record.log_id} at {offset}")
+        self._next_offset = Offset(offset + 1)
         lane = accept(self._lanes.get(record.lane, LaneState()), record)
         if lane is None:
-            return None
+            return False
         match record.kind:
             case Kind.EFFECT | Kind.COMMIT:
                 effects = known_effects(record) if known_effects is not None else None
@@ -276,7 +270,7 @@ class _Step:
         self._lanes[record.lane] = lane
         self._timestamp_us = max(self._timestamp_us, record.timestamp_us)
         self._prepares = prepares_after(self._prepares, record)
-        return record
+        return True
 
     @property
     def position(self) -> LogPosition:

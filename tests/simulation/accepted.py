@@ -1,8 +1,14 @@
-"""What the logs say, by rules written down a second time: R1, R2 and the fold share no code with what they check."""
+"""What the logs say, by rules written down a second time: R1, R2 and the fold share no code with what they check.
 
-from collections.abc import Iterator
+What was read of a log once is kept, for a log only grows: checkers ask about the same records hundreds of times in a run.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
+from weakref import WeakKeyDictionary
 
 from stator.adapters.log_memory import MemoryLogStore
 from stator.codec.log_records import decode_base, decode_changes, decode_envelope, decode_index_batch
@@ -35,20 +41,55 @@ class _Lane:
         return True
 
 
-def accepted(store: MemoryLogStore, log_id: LogId, until: Offset | None = None) -> Iterator[tuple[Offset, Envelope]]:
-    """The records of a log that count, with their offsets."""
-    lanes: dict[int, _Lane] = {}
-    for message in store.messages(log_id, Offset(0)):
-        if until is not None and message.offset >= until:
-            return
-        record = decode_envelope(message.data)
-        if lanes.setdefault(record.lane, _Lane()).takes(record):
-            yield message.offset, record
+@dataclass(frozen=True)
+class Accepted:
+    """A record that counts, and where it lies."""
+
+    offset: Offset
+    record: Envelope
+
+    @cached_property
+    def effects(self) -> Sequence[Effect]:
+        """What it did to items."""
+        return decode_changes(self.record)
+
+    @cached_property
+    def rows(self) -> Sequence[tuple[bytes, bytes | None, int]]:
+        """The keys that it gives an image, with the image's version."""
+        if self.record.kind is Kind.INDEX:
+            return [(row.key, row.image, row.timestamp_us) for row in decode_index_batch(self.record).rows]
+        return [(effect.key, effect.new, effect.timestamp_us) for effect in self.effects]
+
+
+class _ReadLog:
+    def __init__(self) -> None:
+        self.accepted: list[Accepted] = []
+        self._next = Offset(0)
+        self._lanes: dict[int, _Lane] = {}
+
+    def read_on(self, store: MemoryLogStore, log_id: LogId) -> None:
+        for message in store.messages(log_id, self._next):
+            self._next = Offset(message.offset + 1)
+            record = decode_envelope(message.data)
+            if self._lanes.setdefault(record.lane, _Lane()).takes(record):
+                self.accepted.append(Accepted(message.offset, record))
+
+
+_READ: WeakKeyDictionary[MemoryLogStore, dict[LogId, _ReadLog]] = WeakKeyDictionary()
+
+
+def accepted(store: MemoryLogStore, log_id: LogId, until: Offset | None = None) -> Sequence[Accepted]:
+    """The records of a log that count, of those below `until`."""
+    log = _READ.setdefault(store, {}).setdefault(log_id, _ReadLog())
+    log.read_on(store, log_id)
+    if until is None:
+        return log.accepted
+    return log.accepted[: bisect_left(log.accepted, until, key=lambda one: one.offset)]
 
 
 def effects(store: MemoryLogStore, log_id: LogId) -> list[Effect]:
     """All effects of a log that count, in order."""
-    return [effect for _, record in accepted(store, log_id) for effect in decode_changes(record)]
+    return [effect for one in accepted(store, log_id) for effect in one.effects]
 
 
 @dataclass
@@ -73,20 +114,12 @@ def fold(store: MemoryLogStore, objects: dict[str, bytes], log_id: LogId, until:
     """The state that a log's records below `until` lead to."""
     folded = Folded()
     items = folded.items
-    for _, record in accepted(store, log_id, until):
-        match record.kind:
-            case Kind.EFFECT | Kind.COMMIT:
-                rows = [(effect.key, effect.new, effect.timestamp_us) for effect in decode_changes(record)]
-            case Kind.INDEX:
-                rows = [(row.key, row.image, row.timestamp_us) for row in decode_index_batch(record).rows]
-            case Kind.BASE:
-                folded.base = snapshot_items(objects, decode_base(record).snapshot_object)
-                items.clear()
-                items.update(folded.base)
-                continue
-            case _:
-                continue
-        for key, image, timestamp_us in rows:
+    for one in accepted(store, log_id, until):
+        if one.record.kind is Kind.BASE:
+            folded.base = snapshot_items(objects, decode_base(one.record).snapshot_object)
+            items.clear()
+            items.update(folded.base)
+        for key, image, timestamp_us in one.rows:
             if image is None:
                 items.pop(key, None)
             else:

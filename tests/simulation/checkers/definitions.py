@@ -15,7 +15,7 @@ def check(store: MemoryLogStore, table: Table) -> Iterator[str]:
     if not table.settled:
         yield f"{table.name}: its logs are still owed revision {table.revision}"
     for partition in table.partitions:
-        records = [record for _, record in accepted(store, partition.log_id) if record.kind is Kind.DEFINE]
+        records = [one.record for one in accepted(store, partition.log_id) if one.record.kind is Kind.DEFINE]
         defined = [decode_table(decode_define(record)) for record in records]
         revisions = [one.revision for one in defined]
         if revisions != sorted(set(revisions)):

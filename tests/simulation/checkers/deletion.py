@@ -27,9 +27,9 @@ def check(store: MemoryLogStore, table: Table, catalog: Catalog) -> Iterator[str
     elif entry is not None and entry.table.settled:
         for log_id in sorted(there):
             defined = [
-                decode_table(decode_define(record))
-                for _, record in accepted(store, log_id)
-                if record.kind is Kind.DEFINE
+                decode_table(decode_define(one.record))
+                for one in accepted(store, log_id)
+                if one.record.kind is Kind.DEFINE
             ]
             if defined[-1].stream is not None:
                 yield f"{table.name}: log {log_id} does not know that its stream has ended"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from stator.adapters.log_memory import MemoryLogStore
 from stator.codec.catalog_entries import decode_table
-from stator.codec.log_records import decode_define, decode_effects
+from stator.codec.log_records import decode_define
 from stator.model.item import decode_image
 from stator.model.positions import LogId
 from stator.model.records import Effect, Kind
@@ -24,13 +24,12 @@ PATIENCE_S = 10 * TTL_SWEEP_S
 def check(store: MemoryLogStore, log_id: LogId) -> Iterator[str]:
     """What is wrong with the service's own deletions in one log of a table."""
     attribute = ""
-    for _, record in accepted(store, log_id):
-        if record.kind is Kind.DEFINE:
-            attribute = decode_table(decode_define(record)).ttl_attribute
-        elif record.kind is Kind.EFFECT:
-            for effect in decode_effects(record):
-                if effect.origin and not (attribute == EXPIRY and _was_due(effect)):
-                    yield f"log {log_id}: {effect.old!r} was deleted at {effect.timestamp_us} although not due"
+    for one in accepted(store, log_id):
+        if one.record.kind is Kind.DEFINE:
+            attribute = decode_table(decode_define(one.record)).ttl_attribute
+        for effect in one.effects:
+            if effect.origin and not (attribute == EXPIRY and _was_due(effect)):
+                yield f"log {log_id}: {effect.old!r} was deleted at {effect.timestamp_us} although not due"
 
 
 def left_over(store: MemoryLogStore, table: Table, now_s: float) -> Iterator[str]:
