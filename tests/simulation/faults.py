@@ -66,8 +66,11 @@ class Faults:
 
     def _part(self) -> str:
         one, other = self._machine(), self._machine()
-        self._cluster.network.part(one.name, other.name, self._dice.uniform(0.5, 10.0))
-        return f"{one.name} {other.name}"
+        seconds, both_ways = self._dice.uniform(0.5, 10.0), self._dice.random() < 0.5
+        self._cluster.network.part(one.name, other.name, seconds)
+        if both_ways:
+            self._cluster.network.part(other.name, one.name, seconds)
+        return f"{one.name} {other.name} both_ways={both_ways}"
 
     def _bad_network(self) -> str:
         self._cluster.network.trouble = self._dice.choice((0.02, 0.1, 0.4))

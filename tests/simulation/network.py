@@ -18,20 +18,20 @@ class Network:
         """Who runs under a name now."""
         self._dice = dice
         self._loop = asyncio.get_running_loop()
-        self._apart: dict[frozenset[str], float] = {}
+        self._deaf: dict[tuple[str, str], float] = {}
 
-    def part(self, one: str, other: str, seconds: float) -> None:
-        """Two processes do not hear one another for a while."""
-        self._apart[frozenset((one, other))] = self._loop.time() + seconds
+    def part(self, source: str, target: str, seconds: float) -> None:
+        """Nothing gets from one process to another for a while; the other way is open."""
+        self._deaf[source, target] = self._loop.time() + seconds
 
     def clear(self) -> None:
         """All is well."""
         self.trouble = 0.0
-        self._apart.clear()
+        self._deaf.clear()
 
     def carry(self, source: str, target: str, deliver: Deliver) -> None:
         """See `peers_memory.Carry`."""
-        if self._apart.get(frozenset((source, target)), 0.0) > self._loop.time():
+        if self._deaf.get((source, target), 0.0) > self._loop.time():
             return
         delay = self._dice.uniform(0.0002, 0.002)
         if self._dice.random() < self.trouble:
