@@ -75,7 +75,7 @@ class LeaderService:
             return found
         if log_id in self._gone:
             raise ResourceNotFoundError("Requested resource not found")
-        replica = Replica(self._log, log_id, self._views.open(log_id), self._install_base)
+        replica = Replica(self._log, log_id, self._views.open(log_id), self._install_base, remembers=True)
         leadership = Leadership(
             self._node,
             replica,
@@ -118,8 +118,10 @@ class LeaderService:
             yield place_of(partition.replica, "leads" if leads else "follows", partition.epoch if leads else 0)
 
     def leads(self) -> dict[int, int]:
-        """Logs led by this process, or held while in doubt, with the epochs: for the heartbeat."""
-        return {log_id: partition.epoch for log_id, partition in self.partitions.items() if partition.holds}
+        """Logs led by this process, with the epochs: for the heartbeat."""
+        return {
+            log_id: partition.epoch for log_id, partition in self.partitions.items() if partition.state is State.LEADING
+        }
 
     def _write(self, request: Write) -> "asyncio.Future[Any]":
         return self.partition(LogId(request.log_id)).submit(request.command)

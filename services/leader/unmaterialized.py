@@ -1,11 +1,14 @@
 """What has been decided and is not yet in the view: the leader's read-your-writes.
 
 Each key's newest decided state (for deciding the next command) and its newest confirmed state (for answering reads) may both
-be ahead of the view. An entry leaves once the view has folded the record that carries it.
+be ahead of the view, and so may its knowledge of repeated requests (R16). An entry leaves once the view has folded the record
+that carries it.
 """
 
 from stator.model.positions import Seq
+from stator.model.records import Effect
 from stator.ports.view import StoredItem, ViewReader
+from stator.rules.request_tokens import token_of
 
 
 class Unmaterialized:
@@ -15,11 +18,22 @@ class Unmaterialized:
         self._view = view
         self._states: dict[bytes, list[tuple[Seq, StoredItem | None]]] = {}
         self._keys: dict[Seq, list[bytes]] = {}
+        self._carried: dict[bytes, tuple[Seq, Effect]] = {}
+        self._tokens: dict[Seq, list[bytes]] = {}
 
-    def add(self, key: bytes, seq: Seq, state: StoredItem | None) -> None:
-        """The record `seq` will leave `key` in `state` (None: no item)."""
-        self._states.setdefault(key, []).append((seq, state))
-        self._keys.setdefault(seq, []).append(key)
+    def add(self, effect: Effect, seq: Seq) -> None:
+        """The record `seq` will carry this effect."""
+        state = None if effect.new is None else StoredItem(effect.timestamp_us, effect.new)
+        self._states.setdefault(effect.key, []).append((seq, state))
+        self._keys.setdefault(seq, []).append(effect.key)
+        if effect.request_id:
+            token = token_of(effect.request_id, effect.key)
+            self._carried[token] = (seq, effect)
+            self._tokens.setdefault(seq, []).append(token)
+
+    def carried(self, token: bytes) -> tuple[Seq, Effect] | None:
+        """What a request has already been decided to do, and the record that carries it; None unless it is on its way."""
+        return self._carried.get(token)
 
     def newest(self, key: bytes) -> tuple[Seq | None, StoredItem | None]:
         """The newest decided state of a key and the record that carries it; None when the view already has it."""
@@ -44,11 +58,16 @@ class Unmaterialized:
                     self._states[key] = states
                 else:
                     self._states.pop(key, None)
+            for token in self._tokens.pop(done, ()):
+                if token in self._carried and self._carried[token][0] == done:
+                    del self._carried[token]
 
     def clear(self) -> None:
         """Forget everything: the epoch is over and the view is the truth."""
         self._states.clear()
         self._keys.clear()
+        self._carried.clear()
+        self._tokens.clear()
 
     @property
     def empty(self) -> bool:

@@ -2,7 +2,8 @@
 and answer when everything the answer depends on or reveals is confirmed (R7).
 
 A refused condition and a write that changes nothing are reads: they log nothing, so nothing fences them, and they follow the
-strong-read rule (R10). On a log that only we can write (`exclusive`) a read needs no barrier, just confirmed state.
+strong-read rule (R10). On a log that only we can write (`exclusive`) a read needs no barrier, just confirmed state. A write that
+comes again is a read too: of what it did (R16).
 """
 
 import asyncio
@@ -12,11 +13,10 @@ from typing import Any
 
 from stator.codec.catalog_entries import layout_of, revision_of
 from stator.codec.log_records import BASE, DEFINE, encode_define, fingerprint
-from stator.model.errors import DamagedDataError, DomainError
+from stator.model.errors import DamagedDataError, DomainError, LogError, OutcomeUnknownError
 from stator.model.positions import Offset, Seq, TimestampUs
 from stator.model.records import Effect, Kind
 from stator.ports.log import MESSAGE_BYTES_MAX
-from stator.ports.view import StoredItem
 from stator.rules.change_records import TTL_ORIGIN
 from stator.rules.commands import (
     Close,
@@ -32,13 +32,16 @@ from stator.rules.commands import (
     Outcomes,
     Query,
     WriteMany,
+    request_id_of,
 )
 from stator.rules.decide import decide
+from stator.rules.repeats import first_outcome
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import images_of, read_page
 from stator.runtime.replica import Replica
 
 from .group_commit import GroupCommit, Waiting
+from .repeats import Places, Repeats
 from .unmaterialized import Unmaterialized
 
 Request = Command | WriteMany | Get | GetMany | Query | Close | Define
@@ -55,15 +58,20 @@ class WritePath:
         replica: Replica,
         group: GroupCommit,
         unmaterialized: Unmaterialized,
+        repeats: Repeats,
         timestamp: Callable[[], TimestampUs],
+        again: "Callable[[Request, asyncio.Future[Any]], None]",
         tasks: Tasks,
         *,
         exclusive: bool,
     ) -> None:
+        """`again` takes a request that had to wait: to whoever leads by then."""
         self._replica = replica
         self._view = replica.view
         self._group = group
         self._unmaterialized = unmaterialized
+        self._repeats = repeats
+        self._again = again
         self._timestamp = timestamp
         self._tasks = tasks
         self._exclusive = exclusive
@@ -89,9 +97,27 @@ class WritePath:
             case Define():
                 self._define(Waiting(request, future, self._defined), request)
             case WriteMany():
-                self._write_many(request, future)
+                if places := self._repeats.to_recall(request.commands):
+                    self._tasks.spawn("recall", self._recall(places, request, future))
+                else:
+                    self._write_many(request, future)
             case _:
-                self._write(request, future)
+                if places := self._repeats.to_recall([request]):
+                    self._tasks.spawn("recall", self._recall(places, request, future))
+                else:
+                    self._write(request, future)
+
+    async def _recall(self, places: Places, request: Request, future: "asyncio.Future[Any]") -> None:
+        try:
+            await self._repeats.recall(places)
+        except (LogError, DamagedDataError) as error:
+            if not future.done():
+                future.set_exception(OutcomeUnknownError(f"What the request did cannot be read: {error.message}"))
+        else:
+            if not future.done():
+                self._again(request, future)
+        finally:
+            self._repeats.forget(places)
 
     def _write(self, command: Command, future: "asyncio.Future[Any]") -> None:
         effect, seq, answer = self._decide(command)
@@ -117,6 +143,9 @@ class WritePath:
 
     def _decide(self, command: Command) -> tuple[Effect | None, Seq | None, Outcome | DomainError]:
         """What the command changes, the record not yet in the view on which that rests, and the answer."""
+        repeated = self._first_answer(command)
+        if repeated is not None:
+            return None, *repeated
         seq, stored = self._unmaterialized.newest(command.key)
         if isinstance(command, Expire) and command.attribute != self._expiry:
             return None, seq, Outcome()  # by a view that has not seen the latest definition yet
@@ -125,20 +154,30 @@ class WritePath:
         effect = None
         if changed:
             origin = TTL_ORIGIN if isinstance(command, Expire) else ""
-            effect = Effect(command.key, old, new, self._timestamp(), origin=origin)
+            effect = Effect(command.key, old, new, self._timestamp(), request_id_of(command), origin)
         if isinstance(answer, Outcome):
-            timestamp_us = 0 if effect is None else effect.timestamp_us
-            held = self._replica.position.item_bytes
-            answer = Outcome(answer.attributes, answer.bytes_written, timestamp_us, answer.index_units, held)
+            answer = self._completed(answer, 0 if effect is None else effect.timestamp_us)
         return effect, seq, answer
+
+    def _first_answer(self, command: Command) -> tuple[Seq | None, Outcome] | None:
+        """The answer to a command that has been carried out before, and the record not yet in the view on which it rests."""
+        first = self._repeats.first(command)
+        if first is None:
+            return None
+        seq, effect = first
+        answer = first_outcome(command, effect)
+        return None if answer is None else (seq, self._completed(answer, effect.timestamp_us))
+
+    def _completed(self, answer: Outcome, timestamp_us: int) -> Outcome:
+        held = self._replica.position.item_bytes
+        return Outcome(answer.attributes, answer.bytes_written, timestamp_us, answer.index_units, held)
 
     def _log(self, effects: list[Effect], seq: Seq | None, waiting: Waiting) -> None:
         """Have the effects carried to the log; without any, answer when the record `seq`, which the answer shows, is confirmed."""
         if effects:
             carrier = self._group.add(effects, waiting)
             for effect in effects:
-                state = None if effect.new is None else StoredItem(effect.timestamp_us, effect.new)
-                self._unmaterialized.add(effect.key, carrier, state)
+                self._unmaterialized.add(effect, carrier)
         elif not self._exclusive:
             self._group.join(waiting)
         elif seq is not None and seq > self._group.confirmed_seq:

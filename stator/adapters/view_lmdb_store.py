@@ -1,4 +1,4 @@
-"""One view in LMDB: an environment of its own, position and derived rows in the same transaction as the items.
+"""One view in LMDB: an environment of its own, position, derived rows and tokens in the same transaction as the items.
 
 Nothing is synced while running: a killed process loses nothing, and after a crash of the machine the views are
 discarded (`boot_mark.py`) and come back from the log. So never acknowledge a write because it is in a view. Engine 1
@@ -13,9 +13,11 @@ import lmdb
 
 from stator.adapters.lmdb_environment import open_environment, translated
 from stator.codec.view_values import (
+    decode_carried,
     decode_item,
     decode_layouts,
     decode_position,
+    encode_carried,
     encode_item,
     encode_layouts,
     encode_position,
@@ -24,6 +26,7 @@ from stator.model.errors import DamagedDataError
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, DerivedRow, StoredItem
 from stator.rules.local_rows import NO_ROWS, LaidOut, LocalLayout, RowMoves, row_moves, rows_due
+from stator.rules.request_tokens import Carried, Token, generation
 
 ENGINE = 1
 _POSITION_KEY = b"position"
@@ -41,11 +44,12 @@ class LmdbView:
     def __init__(self, path: Path, map_bytes: int, on_close: Callable[[], None]) -> None:
         """Raises DamagedDataError or one of `lmdb_environment.DAMAGED` when the view has to be discarded."""
         self._on_close = on_close
-        self._env = open_environment(path, engine=ENGINE, map_bytes=map_bytes, sub_databases=3, sync=False)
+        self._env = open_environment(path, engine=ENGINE, map_bytes=map_bytes, sub_databases=5, sync=False)
         try:
             self._items = self._env.open_db(b"items")
             self._rows = self._env.open_db(b"rows")
             self._meta = self._env.open_db(b"meta")
+            self._tokens = (self._env.open_db(b"tokens of even generations"), self._env.open_db(b"tokens of odd ones"))
             self._position = self._stored_position()
             self._laid = self._stored_layouts()
         except BaseException:
@@ -125,6 +129,16 @@ class LmdbView:
         except lmdb.Error as error:
             raise translated(error) from error
 
+    def carried(self, token: bytes) -> Carried | None:
+        """See `ViewReader.carried`."""
+        now = generation(self._position.timestamp_us)
+        try:
+            with self._env.begin() as txn:
+                value = txn.get(token, db=self._tokens[now % 2]) or txn.get(token, db=self._tokens[(now - 1) % 2])
+        except lmdb.Error as error:
+            raise translated(error) from error
+        return None if value is None else decode_carried(value)
+
     @contextmanager
     def snapshot(self) -> Iterator[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:
         """See `ViewReader.snapshot`."""
@@ -134,11 +148,12 @@ class LmdbView:
         except lmdb.Error as error:
             raise translated(error) from error
 
-    def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
+    def apply(self, changes: Sequence[Change], position: LogPosition, tokens: Sequence[Token] = ()) -> None:
         """See `ViewWriter.apply`."""
         try:
             with self._env.begin(write=True, db=self._items) as txn:
                 self._write(txn, changes)
+                self._remember(txn, tokens, generation(position.timestamp_us))
                 txn.put(_POSITION_KEY, encode_position(position), db=self._meta)
         except lmdb.Error as error:
             raise translated(error) from error
@@ -163,6 +178,8 @@ class LmdbView:
         self._position = LogPosition()
         self._laid = LaidOut()
         with self._env.begin(write=True) as txn:
+            for tokens in self._tokens:
+                txn.drop(tokens, delete=False)
             txn.drop(self._meta, delete=False)
             txn.drop(self._rows, delete=False)
             txn.drop(self._items, delete=False)
@@ -225,6 +242,16 @@ class LmdbView:
             txn.delete(row, db=self._rows)
         for row in moves.come:
             txn.put(row, key, db=self._rows)
+
+    def _remember(self, txn: "lmdb.Transaction[bytes]", tokens: Sequence[Token], now: int) -> None:
+        """Each of the two sub-databases holds one generation: what was in the one of generation `now` is older than `now` - 1."""
+        before = generation(self._position.timestamp_us)
+        for entered in range(max(before, now - 2) + 1, now + 1):
+            txn.drop(self._tokens[entered % 2], delete=False)
+        for token, carried in tokens:
+            born = generation(carried.timestamp_us)
+            if born >= now - 1:
+                txn.put(token, encode_carried(carried), db=self._tokens[born % 2])
 
     def close(self) -> None:
         """See `ViewWriter.close`."""

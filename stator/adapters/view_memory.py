@@ -16,6 +16,7 @@ from sortedcontainers import SortedDict
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, DerivedRow, StoredItem
 from stator.rules.local_rows import LaidOut, LocalLayout, RowMoves, row_moves, rows_due
+from stator.rules.request_tokens import Carried, Token, generation
 
 _DERIVE_ITEMS = 64
 """One step of `derive`."""
@@ -24,6 +25,7 @@ _DERIVE_ITEMS = 64
 class _Undo(NamedTuple):
     position: LogPosition
     laid: LaidOut
+    tokens: dict[int, dict[bytes, Carried]]
     before: list[Change]
 
 
@@ -35,6 +37,8 @@ class MemoryView:
         self._rows: SortedDict[bytes, bytes] = SortedDict()
         self._position = LogPosition()
         self._laid = LaidOut()
+        self._tokens: dict[int, dict[bytes, Carried]] = {}
+        """By generation. Never changed, only replaced."""
         self._undo: deque[_Undo] = deque(maxlen=undo_applies_max)
 
     @property
@@ -70,15 +74,23 @@ class MemoryView:
             item_key = self._rows[key]
             yield DerivedRow(key, item_key, self._items[item_key])
 
+    def carried(self, token: bytes) -> Carried | None:
+        """See `ViewReader.carried`."""
+        for _, known in sorted(self._tokens.items(), reverse=True):
+            if token in known:
+                return known[token]
+        return None
+
     @contextmanager
     def snapshot(self) -> Iterator[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:
         """See `ViewReader.snapshot`."""
         yield self._position, iter(list(self._items.items()))
 
-    def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
+    def apply(self, changes: Sequence[Change], position: LogPosition, tokens: Sequence[Token] = ()) -> None:
         """See `ViewWriter.apply`."""
-        self._remember([Change(key, self._items.get(key)) for key, _ in changes])
+        self._keep([Change(key, self._items.get(key)) for key, _ in changes])
         self._write(changes)
+        self._remember(tokens, generation(position.timestamp_us))
         self._position = position
 
     def install(self, items: Iterable[Change], position: LogPosition) -> None:
@@ -115,6 +127,7 @@ class MemoryView:
         self._items.clear()
         self._rows.clear()
         self._undo.clear()
+        self._tokens = {}
         self._position = LogPosition()
         self._laid = LaidOut()
 
@@ -122,7 +135,7 @@ class MemoryView:
         """Take the last `count` applies back, as far as they are remembered; returns how many were."""
         lost = min(count, len(self._undo))
         for _ in range(lost):
-            self._position, self._laid, before = self._undo.pop()
+            self._position, self._laid, self._tokens, before = self._undo.pop()
             self._write(reversed(before))
         if lost:
             self._rows.clear()
@@ -130,9 +143,17 @@ class MemoryView:
                 self._move_rows(key, row_moves(self._laid, key, None, item.image))
         return lost
 
-    def _remember(self, before: list[Change]) -> None:
+    def _keep(self, before: list[Change]) -> None:
         if self._undo.maxlen:
-            self._undo.append(_Undo(self._position, self._laid, before))
+            self._undo.append(_Undo(self._position, self._laid, self._tokens, before))
+
+    def _remember(self, tokens: Sequence[Token], now: int) -> None:
+        known = {born: held for born, held in self._tokens.items() if born >= now - 1}
+        for token, carried in tokens:
+            born = generation(carried.timestamp_us)
+            if born >= now - 1:
+                known[born] = {**known.get(born, {}), token: carried}
+        self._tokens = known
 
     def _write(self, changes: Iterable[Change]) -> None:
         for key, item in changes:

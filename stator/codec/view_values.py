@@ -4,6 +4,7 @@
     position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
                definition, base, base offset, open prepares (txid, prepared_us, record)
     layouts    msgpack array of arrays, the layout in force first: sort keys of the local indexes (name, type), expiry attribute
+    carried    under a token: 8 bytes timestamp_us, 8 offset, 4 number, big-endian
 
 The image stays opaque so that a read splices it into its answer. Fields are only ever added at the end of the position;
 a change of meaning takes a new format number, and views of another format are rebuilt from the log.
@@ -27,10 +28,12 @@ from stator.model.positions import (
 )
 from stator.model.tables import KeyAttribute, KeyType
 from stator.rules.local_rows import LaidOut, LocalLayout
+from stator.rules.request_tokens import Carried
 
-FORMAT = 3
+FORMAT = 4
 
 _TIMESTAMP = Struct(">Q")
+_CARRIED = Struct(">QQI")
 _DIGEST_BYTES = 16
 
 
@@ -92,6 +95,19 @@ def decode_item(value: bytes) -> tuple[TimestampUs, bytes]:
     if len(value) < _TIMESTAMP.size:
         raise DamagedDataError(f"a stored item of {len(value)} bytes has no version")
     return TimestampUs(_TIMESTAMP.unpack_from(value)[0]), value[_TIMESTAMP.size :]
+
+
+def encode_carried(carried: Carried) -> bytes:
+    """The stored value of a token."""
+    return _CARRIED.pack(*carried)
+
+
+def decode_carried(value: bytes) -> Carried:
+    """Where a token says that a request was carried. Raises DamagedDataError."""
+    if len(value) != _CARRIED.size:
+        raise DamagedDataError(f"a stored token has {len(value)} bytes, not {_CARRIED.size}")
+    timestamp_us, offset, number = _CARRIED.unpack(value)
+    return Carried(TimestampUs(timestamp_us), Offset(offset), number)
 
 
 def encode_position(position: LogPosition) -> bytes:

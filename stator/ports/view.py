@@ -5,6 +5,8 @@ without saying at which position the view then stands: that is what makes replay
 
 Beside its items a view keeps the rows that its *layout* derives from them (`rules/local_rows.py`), always in the same
 transaction. What lay in the view before the layout gets its rows by `derive`, while the view goes on.
+
+And it remembers for a while where requests were carried (`rules/request_tokens.py`), again in the same transaction.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -13,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from stator.model.positions import LogPosition, TimestampUs
 from stator.rules.local_rows import LocalLayout
+from stator.rules.request_tokens import Carried, Token
 
 
 class StoredItem(NamedTuple):
@@ -74,6 +77,12 @@ class ViewReader(Protocol):
         """
         ...
 
+    def carried(self, token: bytes) -> Carried | None:
+        """Where the newest request of this token was carried, if the view still knows: it does for `request_tokens.WINDOW_US`
+        before its position's timestamp, and may know of older ones too.
+        """
+        ...
+
     def snapshot(self) -> AbstractContextManager[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:
         """The position now, and all items in key order as they are now, unmoved by what is applied meanwhile.
 
@@ -86,8 +95,9 @@ class ViewReader(Protocol):
 class ViewWriter(ViewReader, Protocol):
     """A view that may be changed; handed only to what folds the log."""
 
-    def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
-        """Make the changes and move to `position`, all or nothing. Later changes of the same key win.
+    def apply(self, changes: Sequence[Change], position: LogPosition, tokens: Sequence[Token] = ()) -> None:
+        """Make the changes, remember the tokens and move to `position`, all or nothing. Later changes of the same key win, and
+        later requests of the same token. None of them is newer than the position's timestamp.
 
         Digest, item count and bytes in `position` are taken as given by the caller.
         Raises OSError when the disk is full: nothing was changed.
@@ -97,7 +107,7 @@ class ViewWriter(ViewReader, Protocol):
     def install(self, items: Iterable[Change], position: LogPosition) -> None:
         """Replace everything with `items` and stand at `position`. A crash half-way leaves an empty view at offset 0.
 
-        No rows are derived from what is installed: the layout is empty until `lay_out`.
+        No rows are derived from what is installed: the layout is empty until `lay_out`. No request is remembered.
         """
         ...
 

@@ -32,7 +32,8 @@ class MeasuredIndex(msgspec.Struct, frozen=True, array_like=True):
 
 class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
     """Replace the item under `key` by `image`. `measured`: the outcome's `bytes_written` is told to the client, and what the
-    write cost the `indexes`.
+    write cost the `indexes`. `request_id`: sent again under the same, it is answered again and not carried out again; empty for
+    none.
     """
 
     key: bytes
@@ -42,12 +43,14 @@ class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
     return_on_failure: bool = False
     measured: bool = False
     indexes: list[MeasuredIndex] = []
+    request_id: str = ""
 
 
 class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     """Change the item under `key`, or make one from `key_item` (its key attributes).
 
     `index_keys`: attributes that are keys of an index, with their types and the bytes they may have; an update must keep to both.
+    `request_id`: as for PutItem.
     """
 
     key: bytes
@@ -58,10 +61,11 @@ class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     return_on_failure: bool = False
     index_keys: dict[str, tuple[str, int]] = {}
     indexes: list[MeasuredIndex] = []
+    request_id: str = ""
 
 
 class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
-    """Remove the item under `key`, if there is one. `measured`, `indexes`: as for PutItem."""
+    """Remove the item under `key`, if there is one. `measured`, `indexes`, `request_id`: as for PutItem."""
 
     key: bytes
     condition: Expression | None = None
@@ -69,6 +73,7 @@ class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
     return_on_failure: bool = False
     measured: bool = False
     indexes: list[MeasuredIndex] = []
+    request_id: str = ""
 
 
 class Replace(msgspec.Struct, frozen=True, tag="replace", array_like=True):
@@ -88,6 +93,11 @@ class Expire(msgspec.Struct, frozen=True, tag="expire", array_like=True):
 
 
 Command = PutItem | UpdateItem | DeleteItem | Replace | Expire
+
+
+def request_id_of(command: Command) -> str:
+    """Under which id the command may come again; empty for none. What services write by themselves has none."""
+    return "" if isinstance(command, Replace | Expire) else command.request_id
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
@@ -283,15 +293,3 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
 
 class Alive(msgspec.Struct, frozen=True, array_like=True):
     """Heard you."""
-
-
-class WhoLeads(msgspec.Struct, frozen=True, array_like=True):
-    """To any process, before somebody claims these logs: whom do you hear saying that it leads them?"""
-
-    log_ids: list[int]
-
-
-class HeardLeaders(msgspec.Struct, frozen=True, array_like=True):
-    """Node by log; logs without a leader that is heard are left out."""
-
-    nodes: dict[int, str]

@@ -2,6 +2,7 @@
 replicas, and restores that rebuild a past state.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from stator.model.errors import DamagedDataError
@@ -9,6 +10,7 @@ from stator.model.positions import LogPosition, TimestampUs
 from stator.model.records import Effect
 from stator.ports.view import Change, StoredItem, ViewReader, ViewWriter
 from stator.rules.evolve import digest_after
+from stator.rules.request_tokens import Token
 
 
 class GatheredChanges:
@@ -52,7 +54,7 @@ class GatheredChanges:
         """A position with the totals that the view has once it got the changes."""
         return replace(position, digest=self._digest, items=self._items, item_bytes=self._item_bytes)
 
-    def flush(self, view: ViewWriter, position: LogPosition) -> None:
+    def flush(self, view: ViewWriter, position: LogPosition, tokens: Sequence[Token] = ()) -> None:
         """Hand everything to the view, which then stands at `position`."""
-        view.apply([Change(key, item) for key, item in self._states.items()], position)
+        view.apply([Change(key, item) for key, item in self._states.items()], position, tokens)
         self._states.clear()

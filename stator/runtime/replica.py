@@ -28,6 +28,7 @@ from stator.ports.log import Log
 from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
 from stator.rules.local_rows import NO_ROWS
+from stator.rules.request_tokens import Token, tokens_of
 from stator.runtime.gathered_changes import GatheredChanges
 
 _log = structlog.get_logger()
@@ -49,7 +50,10 @@ KnownEffects = Callable[[Envelope], list[Effect] | None]
 class Replica:
     """One log, one view, one loop. `run` it as a task; everything else is synchronous and cheap."""
 
-    def __init__(self, log: Log, log_id: LogId, view: ViewWriter, install_base: InstallBase) -> None:
+    def __init__(
+        self, log: Log, log_id: LogId, view: ViewWriter, install_base: InstallBase, *, remembers: bool = False
+    ) -> None:
+        """`remembers`: the view is to know repeated requests, for a process that may lead the log."""
         self.log_id = log_id
         self.view = view
         self.observers: list[Accepted] = []
@@ -60,6 +64,7 @@ class Replica:
         self.records_ignored = 0
         self._log = log
         self._install_base = install_base
+        self._remembers = remembers
         self._waiters: list[tuple[Offset, asyncio.Future[None]]] = []
         self._deriving: asyncio.Future[None] | None = None
 
@@ -133,7 +138,7 @@ class Replica:
     def _fold_plain(self, records: list[tuple[Offset, Envelope]]) -> None:
         if not records:
             return
-        step = _Step(self.log_id, self.view)
+        step = _Step(self.log_id, self.view, remembers=self._remembers)
         told = [(offset, record) for offset, record in records if step.take(offset, record, self.known_effects)]
         self.records_ignored += len(records) - len(told)
         step.apply(self.view)
@@ -143,7 +148,7 @@ class Replica:
         """The log's first definition brings the local indexes: nobody reads before they are there, and what a base put under them
         is gone through first. Of a later one only the order of expiry can be new, and the log goes on meanwhile.
         """
-        step = _Step(self.log_id, self.view)
+        step = _Step(self.log_id, self.view, remembers=self._remembers)
         if not step.take(offset, record, None):
             self.records_ignored += 1
             step.apply(self.view)
@@ -229,11 +234,13 @@ async def _pause(seconds: float) -> None:
 class _Step:
     """A burst on its way into a view, and the position it leads to in parts that are cheap to change."""
 
-    def __init__(self, log_id: LogId, view: ViewWriter) -> None:
+    def __init__(self, log_id: LogId, view: ViewWriter, *, remembers: bool) -> None:
         start = view.position
         self._log_id = log_id
         self._start = start
         self._changes = GatheredChanges(view)
+        self._remembers = remembers
+        self._tokens: list[Token] = []
         self._next_offset = start.next_offset
         self._lanes = dict(start.lanes)
         self._timestamp_us = start.timestamp_us
@@ -252,9 +259,12 @@ class _Step:
             return False
         match record.kind:
             case Kind.EFFECT | Kind.COMMIT:
-                effects = known_effects(record) if known_effects is not None else None
-                for effect in decode_changes(record) if effects is None else effects:
+                known = known_effects(record) if known_effects is not None else None
+                effects = decode_changes(record) if known is None else known
+                for effect in effects:
                     self._changes.add_effect(effect)
+                if self._remembers:
+                    self._tokens.extend(tokens_of(effects, offset))
             case Kind.INDEX:
                 batch = decode_index_batch(record)
                 for row in batch.rows:
@@ -288,4 +298,4 @@ class _Step:
 
     def apply(self, view: ViewWriter) -> None:
         """Give the view the changes and the position, in one transaction."""
-        self._changes.flush(view, self.position)
+        self._changes.flush(view, self.position, self._tokens)

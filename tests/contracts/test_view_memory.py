@@ -3,9 +3,11 @@ import pytest
 from stator.adapters.view_memory import MemoryViews, MemoryViewStore
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, Views
+from stator.rules.request_tokens import WINDOW_US
 from tests.contracts.view_contract import (
     BY_LIKES,
     BY_LIKES_AND_EXPIRY,
+    NOW_US,
     ViewContract,
     at,
     contents,
@@ -13,7 +15,9 @@ from tests.contracts.view_contract import (
     lay_out,
     post,
     put,
+    request,
     rows_due,
+    then,
 )
 
 
@@ -58,3 +62,17 @@ def test_a_view_that_cannot_be_trusted_comes_back_empty() -> None:
     MemoryViews(store).open(1).apply([put(b"a")], at(1))
     store.lose_view(1)
     assert MemoryViews(store).open(1).position == LogPosition()
+
+
+def test_a_machine_crash_takes_requests_back_with_the_items() -> None:
+    store = MemoryViewStore(undo_applies_max=9)
+    view = MemoryViews(store).open(1)
+    first, second = request("one", NOW_US), request("one", NOW_US + 1)
+    view.apply([], then(NOW_US), [first])
+    view.apply([], then(NOW_US + 1), [second, request("other", NOW_US)])
+    view.apply([], then(NOW_US + 3 * WINDOW_US))
+    store.lose_applies(1, 1)
+    assert view.carried(first.token) == second.carried
+    store.lose_applies(1, 1)
+    assert view.carried(first.token) == first.carried
+    assert view.carried(request("other", 0).token) is None

@@ -13,6 +13,7 @@ from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset
 from stator.model.tables import KeyAttribute
 from stator.ports.view import Change, StoredItem, ViewReader, Views, ViewWriter
 from stator.rules.local_rows import NO_ROWS, LocalLayout, row_keys
+from stator.rules.request_tokens import WINDOW_US, Carried, Token, generation, token_of
 
 POSITION = LogPosition(
     next_offset=Offset(7),
@@ -75,6 +76,20 @@ POSTS = st.builds(
 def post(key: bytes, likes: int) -> Change:
     """A change that stores an item which `BY_LIKES` gives a row."""
     return put(key, b'{"likes":{"N":"%d"}}' % likes)
+
+
+NOW_US = 1_700_000_000_000_000 // WINDOW_US * WINDOW_US
+"""The beginning of a generation."""
+
+
+def request(name: str, timestamp_us: int, offset: int = 1) -> Token:
+    """What is remembered of a request."""
+    return Token(token_of(name, b"key"), Carried(TimestampUs(timestamp_us), Offset(offset), 0))
+
+
+def then(timestamp_us: int) -> LogPosition:
+    """A position that differs from others in its timestamp only."""
+    return LogPosition(next_offset=Offset(1), timestamp_us=TimestampUs(timestamp_us))
 
 
 def lay_out(view: ViewWriter, layout: LocalLayout) -> None:
@@ -291,6 +306,75 @@ class ViewContract(ABC):
         position = replace(POSITION, lanes=lanes)
         views.open(1).apply([], position)
         assert views.open(1).position == position
+
+    def test_a_request_is_remembered_with_where_it_was_carried(self, views: Views) -> None:
+        view = views.open(1)
+        one, other = request("one", NOW_US, 5), request("other", NOW_US + 1, 6)
+        view.apply([put(b"a")], then(NOW_US + 1), [one, other])
+        assert [view.carried(known.token) for known in (one, other)] == [one.carried, other.carried]
+        assert view.carried(request("third", NOW_US).token) is None
+        assert views.open(2).carried(one.token) is None
+
+    def test_the_newest_of_two_requests_with_one_token_is_remembered(self, views: Views) -> None:
+        view = views.open(1)
+        for at_us in (NOW_US - 5, NOW_US - 3, NOW_US, NOW_US + 3):
+            view.apply([], then(at_us), [request("one", at_us, at_us)])
+            assert view.carried(request("one", 0).token) == request("one", at_us, at_us).carried
+
+    @pytest.mark.parametrize("later_us", [1, WINDOW_US // 3, WINDOW_US])
+    @pytest.mark.parametrize("phase_us", [0, 1, WINDOW_US // 2, WINDOW_US - 1])
+    def test_a_request_is_remembered_for_the_whole_window(self, views: Views, phase_us: int, later_us: int) -> None:
+        view = views.open(1)
+        known = request("one", NOW_US + phase_us)
+        view.apply([], then(NOW_US + phase_us), [known])
+        view.apply([], then(NOW_US + phase_us + later_us), [request("other", NOW_US + phase_us + later_us)])
+        assert view.carried(known.token) == known.carried
+
+    @pytest.mark.parametrize("generations", [2, 3, 4, 9])
+    def test_requests_are_forgotten_by_generations(self, views: Views, generations: int) -> None:
+        view = views.open(1)
+        known = request("one", NOW_US)
+        view.apply([], then(NOW_US), [known])
+        view.apply([], then(NOW_US + generations * WINDOW_US))
+        assert view.carried(known.token) is None
+
+    def test_one_burst_may_hold_requests_of_any_age(self, views: Views) -> None:
+        view = views.open(1)
+        known = [request(str(number), NOW_US + number * WINDOW_US, number) for number in range(4)]
+        view.apply([], then(known[-1].carried.timestamp_us), known)
+        assert [view.carried(one.token) for one in known] == [None, None, known[2].carried, known[3].carried]
+
+    def test_requests_are_remembered_over_reopening_and_forgotten_by_an_installation(self) -> None:
+        views = self.open_views()
+        known = request("one", NOW_US)
+        views.open(1).apply([], then(NOW_US), [known])
+        views.close()
+        views = self.open_views()
+        assert views.open(1).carried(known.token) == known.carried
+        views.open(1).install((), then(NOW_US))
+        assert views.open(1).carried(known.token) is None
+        views.close()
+
+    def test_what_is_remembered_is_what_the_window_holds_after_any_requests(self) -> None:
+        @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, WINDOW_US * 3 // 2)), max_size=20))
+        @settings(max_examples=100, deadline=None)
+        def check(steps: list[tuple[int, int]]) -> None:
+            views = self.open_views()
+            views.drop(1)
+            view = views.open(1)
+            newest: dict[bytes, Carried] = {}
+            now_us = NOW_US
+            for name, pause_us in steps:
+                now_us += pause_us
+                known = request(str(name), now_us, now_us)
+                view.apply([], then(now_us), [known])
+                newest[known.token] = known.carried
+                for token, carried in newest.items():
+                    kept = generation(carried.timestamp_us) >= generation(now_us) - 1
+                    assert view.carried(token) == (carried if kept else None)
+            views.close()
+
+        check()
 
     def test_a_view_without_a_layout_derives_nothing(self, views: Views) -> None:
         view = views.open(1)

@@ -5,9 +5,11 @@ from dataclasses import fields
 import pytest
 
 from stator.codec.view_values import (
+    decode_carried,
     decode_item,
     decode_layouts,
     decode_position,
+    encode_carried,
     encode_item,
     encode_layouts,
     encode_position,
@@ -26,6 +28,7 @@ from stator.model.positions import (
 )
 from stator.model.tables import KeyAttribute
 from stator.rules.local_rows import NO_ROWS, LaidOut, LocalLayout
+from stator.rules.request_tokens import Carried, token_of
 
 ITEM = (TimestampUs(1_700_000_000_000_001), b'{"pk":{"S":"a"}}')
 ITEM_V1 = bytes.fromhex("00060a24181e40017b22706b223a7b2253223a2261227d7d")
@@ -46,8 +49,8 @@ POSITION = LogPosition(
     base_offset=Offset(2),
     prepares=(OpenPrepare(b"txid", TimestampUs(1_700_000_000_000_001), b"record"),),
 )
-POSITION_V3 = bytes.fromhex(
-    "9c03ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
+POSITION_V4 = bytes.fromhex(
+    "9c04ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
     "1e4001cf00060a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f"
     "30303030303030312f303030303030303030303030303030392e736e6170029193c40474786964cf00060a24181e4001c406"
     "7265636f7264",
@@ -59,9 +62,9 @@ def test_version_1_items_still_load_and_are_written_the_same() -> None:
     assert encode_item(*ITEM) == ITEM_V1
 
 
-def test_version_3_positions_still_load_and_are_written_the_same() -> None:
-    assert decode_position(POSITION_V3) == POSITION
-    assert encode_position(POSITION) == POSITION_V3
+def test_version_4_positions_still_load_and_are_written_the_same() -> None:
+    assert decode_position(POSITION_V4) == POSITION
+    assert encode_position(POSITION) == POSITION_V4
 
 
 def test_no_field_of_a_position_is_forgotten() -> None:
@@ -72,14 +75,14 @@ def test_no_field_of_a_position_is_forgotten() -> None:
 
 
 def test_another_format_is_recognised() -> None:
-    with pytest.raises(DamagedDataError, match="format 2"):
-        decode_position(POSITION_V3.replace(b"\x9c\x03", b"\x9c\x02", 1))
+    with pytest.raises(DamagedDataError, match="format 3"):
+        decode_position(POSITION_V4.replace(b"\x9c\x04", b"\x9c\x03", 1))
 
 
-@pytest.mark.parametrize("length", range(len(POSITION_V3)))
+@pytest.mark.parametrize("length", range(len(POSITION_V4)))
 def test_a_cut_position_is_damaged(length: int) -> None:
     with pytest.raises(DamagedDataError):
-        decode_position(POSITION_V3[:length])
+        decode_position(POSITION_V4[:length])
 
 
 @pytest.mark.parametrize("length", range(8))
@@ -107,3 +110,22 @@ def test_cut_layouts_are_damaged(length: int) -> None:
 def test_no_layout_at_all_is_damaged() -> None:
     with pytest.raises(DamagedDataError):
         decode_layouts(b"\x90")
+
+
+CARRIED = Carried(TimestampUs(1_700_000_000_000_001), Offset(2**40), 77)
+CARRIED_V4 = bytes.fromhex("00060a24181e400100000100000000000000004d")
+
+
+def test_version_4_places_of_requests_still_load_and_are_written_the_same() -> None:
+    assert decode_carried(CARRIED_V4) == CARRIED
+    assert encode_carried(CARRIED) == CARRIED_V4
+
+
+def test_a_request_has_the_token_that_it_always_had() -> None:
+    assert token_of("7c9e6679-7425-40de-944b-e07fc1f90ae7", b"\x00\xffkey").hex() == "59e4cad93ffa8ef41fc45675d13a381b"
+
+
+@pytest.mark.parametrize("value", [CARRIED_V4[:-1], CARRIED_V4 + b"\0", b""])
+def test_a_cut_or_stretched_place_is_damaged(value: bytes) -> None:
+    with pytest.raises(DamagedDataError):
+        decode_carried(value)

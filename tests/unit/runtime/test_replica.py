@@ -26,6 +26,7 @@ from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Abort, Base, Commit, Kind, LogMessage, Preparation
 from stator.ports.view import Change, StoredItem, ViewWriter
 from stator.rules.local_rows import row_keys
+from stator.rules.request_tokens import Token
 from stator.runtime.replica import REOPEN_S, Replica
 from tests.histories import Items, RandomLog, position_of
 from tests.virtual_time import run, settle
@@ -168,10 +169,10 @@ class FullDisk(MemoryView):
 
     full = True
 
-    def apply(self, changes: Sequence[Change], position: LogPosition) -> None:
+    def apply(self, changes: Sequence[Change], position: LogPosition, tokens: Sequence[Token] = ()) -> None:
         if self.full:
             raise OSError(errno.ENOSPC, "No space left on device")
-        super().apply(changes, position)
+        super().apply(changes, position, tokens)
 
 
 def test_a_full_disk_is_waited_for_and_nothing_is_missed() -> None:
