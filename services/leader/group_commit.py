@@ -16,13 +16,16 @@ from stator.codec.log_records import EFFECTS, encode_effects, encode_envelope, f
 from stator.model.errors import LogError
 from stator.model.positions import OWN_LANE, LaneState, LogId, Offset, Seq, TimestampUs
 from stator.model.records import Effect, Kind
-from stator.ports.log import Log
+from stator.ports.log import MESSAGE_BYTES_MAX, Log
 from stator.rules.acceptance import chain_after
 
 from .append_meter import AppendMeter
 
 BATCH_BYTES_MAX = 1024 * 1024
 """Images in one batch, before it is closed and the next one opened. A single larger request is a batch of its own."""
+
+RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // 2
+"""Images that one request may put into a record: whatever else that holds, the log must be able to take it."""
 
 IN_FLIGHT_MAX = 1
 """Batches appended and not yet confirmed. Measured on three brokers: more of them only makes batches smaller, since a broker

@@ -61,7 +61,7 @@ class LeaderService:
     def serve(self, peers: Peers) -> None:
         """Answer the leader's methods."""
         peers.serve("write", self._write)
-        for method in ("write_many", "get", "get_many", "query", "close", "define"):
+        for method in ("write_many", "transact", "get", "get_many", "transact_read", "query", "close", "define"):
             peers.serve(method, lambda request: self.partition(LogId(request.log_id)).submit(request))
         peers.serve("lead", self._lead)
         peers.serve("stats", self.stats)

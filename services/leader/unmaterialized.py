@@ -5,6 +5,8 @@ be ahead of the view, and so may its knowledge of repeated requests (R16). An en
 that carries it.
 """
 
+from collections import deque
+
 from stator.model.positions import Seq
 from stator.model.records import Effect
 from stator.ports.view import StoredItem, ViewReader
@@ -20,12 +22,16 @@ class Unmaterialized:
         self._keys: dict[Seq, list[bytes]] = {}
         self._carried: dict[bytes, tuple[Seq, Effect]] = {}
         self._tokens: dict[Seq, list[bytes]] = {}
+        self._deleting: deque[Seq] = deque()
+        self._deleted = Seq(0)
 
     def add(self, effect: Effect, seq: Seq) -> None:
         """The record `seq` will carry this effect."""
         state = None if effect.new is None else StoredItem(effect.timestamp_us, effect.new)
         self._states.setdefault(effect.key, []).append((seq, state))
         self._keys.setdefault(seq, []).append(effect.key)
+        if state is None:
+            self._deleting.append(seq)
         if effect.request_id:
             token = token_of(effect.request_id, effect.key)
             self._carried[token] = (seq, effect)
@@ -49,6 +55,12 @@ class Unmaterialized:
                 return state
         return self._view.get(key)
 
+    def deleted(self, confirmed: Seq) -> Seq:
+        """The last record up to `confirmed` that deleted anything; 0 before there was one. It never goes back."""
+        while self._deleting and self._deleting[0] <= confirmed:
+            self._deleted = self._deleting.popleft()
+        return self._deleted
+
     def materialized(self, seq: Seq) -> None:
         """The view now holds everything up to the record `seq`."""
         for done in [waiting for waiting in self._keys if waiting <= seq]:
@@ -68,6 +80,8 @@ class Unmaterialized:
         self._keys.clear()
         self._carried.clear()
         self._tokens.clear()
+        self._deleting.clear()
+        self._deleted = Seq(0)
 
     @property
     def empty(self) -> bool:

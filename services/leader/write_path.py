@@ -16,7 +16,6 @@ from stator.codec.log_records import BASE, DEFINE, encode_define, fingerprint
 from stator.model.errors import DamagedDataError, DomainError, LogError, OutcomeUnknownError
 from stator.model.positions import Offset, Seq, TimestampUs
 from stator.model.records import Effect, Kind
-from stator.ports.log import MESSAGE_BYTES_MAX
 from stator.rules.change_records import TTL_ORIGIN
 from stator.rules.commands import (
     Close,
@@ -36,18 +35,17 @@ from stator.rules.commands import (
 )
 from stator.rules.decide import decide
 from stator.rules.repeats import first_outcome
+from stator.rules.transaction_messages import Looks, Transact, Transacted, TransactRead
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import images_of, read_page
 from stator.runtime.replica import Replica
 
-from .group_commit import GroupCommit, Waiting
+from .group_commit import RECORD_BYTES_MAX, GroupCommit, Waiting
 from .repeats import Places, Repeats
+from .transact import decide_transaction, look
 from .unmaterialized import Unmaterialized
 
-Request = Command | WriteMany | Get | GetMany | Query | Close | Define
-
-RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // 2
-"""Images that one request may put into a record: whatever else that holds, the log must be able to take it."""
+Request = Command | WriteMany | Transact | Get | GetMany | TransactRead | Query | Close | Define
 
 
 class WritePath:
@@ -79,6 +77,7 @@ class WritePath:
         """Of the definition in force behind everything that was sent."""
         self._expiry = layout_of(replica.position.definition).expiry_attribute
         """What items expire by, under that definition; "" if they do not."""
+        self._epoch = replica.position.lane().epoch
         self._defined_by = Seq(0)
         """The last record of this epoch that defined the table."""
 
@@ -89,6 +88,8 @@ class WritePath:
                 self._read(Waiting(request, future, partial(self._get, request.key)))
             case GetMany():
                 self._read(Waiting(request, future, partial(self._get_many, request.keys)))
+            case TransactRead():
+                self._read(Waiting(request, future, partial(self._look, request)))
             case Query():
                 self._read(Waiting(request, future, partial(self._query, request)))
             case Close():
@@ -101,6 +102,8 @@ class WritePath:
                     self._tasks.spawn("recall", self._recall(places, request, future))
                 else:
                     self._write_many(request, future)
+            case Transact():
+                self._transact(request, future)
             case _:
                 if places := self._repeats.to_recall([request]):
                     self._tasks.spawn("recall", self._recall(places, request, future))
@@ -140,6 +143,11 @@ class WritePath:
             newest = seq if newest is None or (seq is not None and seq > newest) else newest
             outcomes.append(answer)
         self._log(effects, newest, Waiting(request, future, partial(_answer, Outcomes(outcomes))))
+
+    def _transact(self, request: Transact, future: "asyncio.Future[Any]") -> None:
+        held_bytes = self._replica.position.item_bytes
+        effects, seq, answer = decide_transaction(request.actions, self._unmaterialized, self._timestamp, held_bytes)
+        self._log(effects, seq, Waiting(request, future, partial(_answer, answer)))
 
     def _decide(self, command: Command) -> tuple[Effect | None, Seq | None, Outcome | DomainError]:
         """What the command changes, the record not yet in the view on which that rests, and the answer."""
@@ -199,6 +207,9 @@ class WritePath:
         confirmed = self._group.confirmed_seq
         future.set_result(images_of(keys, lambda key: self._unmaterialized.confirmed(key, confirmed)))
 
+    def _look(self, request: TransactRead, future: "asyncio.Future[Any]") -> None:
+        _answer(look(request, self._unmaterialized, self._group.confirmed_seq, self._epoch), future)
+
     def _query(self, query: Query, future: "asyncio.Future[Any]") -> None:
         confirmed = Offset(self._group.confirmed_offset + 1)
         if self._replica.position.next_offset >= confirmed:
@@ -250,7 +261,7 @@ class WritePath:
             future.set_result(Closed(offset=position.next_offset, timestamp_us=position.closed_us))
 
 
-def _answer(answer: Outcome | Outcomes | DomainError, future: "asyncio.Future[Any]") -> None:
+def _answer(answer: Outcome | Outcomes | Transacted | Looks | DomainError, future: "asyncio.Future[Any]") -> None:
     if isinstance(answer, DomainError):
         future.set_exception(answer)
     else:

@@ -31,6 +31,8 @@ from .operations.query import query
 from .operations.restore_table_to_point_in_time import restore_table_to_point_in_time
 from .operations.scan import scan
 from .operations.tag_resource import tag_resource
+from .operations.transact_get_items import transact_get_items
+from .operations.transact_write_items import transact_write_items
 from .operations.untag_resource import untag_resource
 from .operations.update_continuous_backups import update_continuous_backups
 from .operations.update_item import update_item
@@ -59,6 +61,8 @@ OPERATIONS: dict[str, Operation] = {
     "RestoreTableToPointInTime": restore_table_to_point_in_time,
     "Scan": scan,
     "TagResource": tag_resource,
+    "TransactGetItems": transact_get_items,
+    "TransactWriteItems": transact_write_items,
     "UntagResource": untag_resource,
     "UpdateContinuousBackups": update_continuous_backups,
     "UpdateItem": update_item,

@@ -49,23 +49,31 @@ def consumed_read(mode: str | None, table: Table, bytes_read: int, *, strong: bo
 
 
 def consumed(
-    mode: str | None, table: Table, units: float, index_units: Mapping[str, float] = MappingProxyType({})
+    mode: str | None,
+    table: Table,
+    units: float,
+    index_units: Mapping[str, float] = MappingProxyType({}),
+    kind: str = "",
 ) -> bytes | None:
     """ConsumedCapacity of one request to one table, or None when the client did not ask for it.
 
-    `units` of the table itself, and `index_units` of those of its indexes that took part, by their names.
+    `units` of the table itself, and `index_units` of those of its indexes that took part, by their names. `kind`: a member that
+    says the same once more under its own name, as transactions do.
     """
     if mode not in {"TOTAL", "INDEXES"}:
         return None
-    body: dict[str, object] = {"TableName": table.name, "CapacityUnits": units + sum(index_units.values())}
+    members = ("CapacityUnits", kind) if kind else ("CapacityUnits",)
+    body: dict[str, object] = {"TableName": table.name, **dict.fromkeys(members, units + sum(index_units.values()))}
     if mode == "INDEXES":
-        body["Table"] = {"CapacityUnits": units}
+        body["Table"] = dict.fromkeys(members, units)
         kinds: dict[str, Sequence[SecondaryIndex]] = {
             "GlobalSecondaryIndexes": table.indexes,
             "LocalSecondaryIndexes": table.local_indexes,
         }
-        for kind, indexes in kinds.items():
-            told = {one.name: {"CapacityUnits": index_units[one.name]} for one in indexes if one.name in index_units}
+        for group, indexes in kinds.items():
+            told = {
+                one.name: dict.fromkeys(members, index_units[one.name]) for one in indexes if one.name in index_units
+            }
             if told:
-                body[kind] = told
+                body[group] = told
     return msgspec.json.encode(body)

@@ -15,6 +15,7 @@ from stator.model.key_order import token
 from stator.model.positions import LogId, Offset
 from stator.model.tables import Partition, Table, partition_for
 from stator.ports.change_history import ChangeHistory
+from stator.ports.clock import Clock
 from stator.rules.commands import (
     Command,
     Control,
@@ -36,6 +37,7 @@ from stator.rules.commands import (
     Write,
     WriteMany,
 )
+from stator.rules.transaction_messages import Looks, Transact, Transacted, TransactRead
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
@@ -58,11 +60,11 @@ class Router:
         ask_restore: AskRestore,
         changes: ChangeHistory,
         tasks: Tasks,
-        now_us: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self.catalog = catalog
         self.changes = changes
-        self.now_us = now_us
+        self.clock = clock
         self._partitions = partitions
         self._ask_control = ask_control
         self._ask_restore = ask_restore
@@ -95,6 +97,18 @@ class Router:
     def write_many(self, log_id: LogId, commands: list[PutItem | DeleteItem]) -> "asyncio.Future[Outcomes]":
         """Send a partition its share of a batch."""
         return self._partitions.ask_leader(log_id, "write_many", WriteMany(log_id, commands))
+
+    def log_of(self, table: Table, key: bytes) -> LogId:
+        """The log that has the item under a key."""
+        return _log_of(table.partitions, key)
+
+    def transact(self, message: Transact, render: Callable[[Transacted], Response]) -> "asyncio.Future[Response]":
+        """Send a partition a whole transaction."""
+        return self._answer(self._partitions.ask_leader(LogId(message.log_id), "transact", message), render)
+
+    def look(self, message: TransactRead) -> "asyncio.Future[Looks]":
+        """Look at items of a partition for a transaction that reads."""
+        return self._partitions.ask_leader(LogId(message.log_id), "transact_read", message)
 
     def get_many(self, log_id: LogId, keys: list[bytes], *, strong: bool) -> "asyncio.Future[GotMany]":
         """Read several items of a partition."""

@@ -13,7 +13,7 @@ PAGE_BYTES_MAX = 1024 * 1024
 
 def named_stream(arn: str, router: Router) -> KnownStream:
     """Raises ValidationError for what is no stream's ARN, ResourceNotFoundError for one that is not there (any more)."""
-    return stream_named(arn, router.catalog.bearers(table_of_stream(arn)), router.now_us())
+    return stream_named(arn, router.catalog.bearers(table_of_stream(arn)), router.clock.now_us())
 
 
 def named_shard(arn: str, shard_id: str, router: Router) -> Shard:
@@ -32,7 +32,7 @@ async def page_behind(shard: Shard, cursor: ShardCursor, records_max: int, route
         raise unavailable() from error
     except ChangesTrimmedError as error:
         raise trimmed() from error
-    if page.records and page.records[0].timestamp_us < router.now_us() - TRIMMED_US:
+    if page.records and page.records[0].timestamp_us < router.clock.now_us() - TRIMMED_US:
         raise trimmed()
     return page
 

@@ -47,7 +47,7 @@ class RouterProcess:
             lambda message: ask(self._restore_status(message)),
             self._changes,
             node.tasks,
-            node.clock.now_us,
+            node.clock,
         )
         members = settings.members
         board = StatusBoard(node.vitals, members, self._reports, node.catalog, node.log, topics=True)

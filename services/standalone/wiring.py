@@ -158,7 +158,7 @@ class Standalone:
             return peers.call(NODE, "restore_status", message, DRAIN_S)
 
         changes = LogChangeHistory(log, clock, held_here.newest)
-        router = Router(catalog, partitions, ask_control, ask_restore, changes, tasks, clock.now_us)
+        router = Router(catalog, partitions, ask_control, ask_restore, changes, tasks, clock)
         accounts = Accounts(self._vitals.meters, catalog, clock.monotonic)
         dispatch = Dispatch(router, accounts)
         self.http = await start_server(dispatch, self._settings.host, self._settings.port, clock=clock, ids=ids)

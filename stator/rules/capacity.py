@@ -4,6 +4,10 @@ half a read unit for an eventually consistent read.
 
 READ_UNIT_BYTES = 4096
 WRITE_UNIT_BYTES = 1024
+TRANSACTION_UNITS = 2
+"""What each action of a transaction costs, in units of the same done by itself: once to prepare and once to commit, or for a read
+to be sure. Source: AWS developer guide, "Amazon DynamoDB Transactions: How it works"; checked against DynamoDB Local.
+"""
 
 
 def read_units(item_bytes: int, *, strong: bool) -> float:

@@ -17,6 +17,7 @@ from stator.rules.commands import Command, DeleteItem, Expire, Expression, Outco
 from stator.rules.expiry import due
 from stator.rules.index_capacity import index_units
 from stator.rules.key_checks import index_key_fault
+from stator.rules.transaction_messages import ConditionCheck
 
 ITEM_BYTES_MAX = 400 * 1024
 """Names and values together. Source: AWS developer guide, "Quotas"."""
@@ -32,7 +33,7 @@ class Decision(NamedTuple):
     answer: Outcome | DomainError
 
 
-def decide(command: Command, old: bytes | None, version_us: int) -> Decision:
+def decide(command: Command | ConditionCheck, old: bytes | None, version_us: int) -> Decision:
     """Decide a command, given the image (None: no item) and version now stored under its key."""
     match command:
         case PutItem():
@@ -41,6 +42,8 @@ def decide(command: Command, old: bytes | None, version_us: int) -> Decision:
             return _update(command, old)
         case DeleteItem():
             return _delete(command, old)
+        case ConditionCheck():
+            return _check(command, old)
         case Replace():
             return _replace(command, old, version_us)
         case Expire():
@@ -123,6 +126,11 @@ def _fault(after: Item, command: UpdateItem) -> str | None:
     return index_key_fault(command.index_keys, after)
 
 
+def _check(command: ConditionCheck, old: bytes | None) -> Decision:
+    refusal = _refusal(command.condition, old, return_item=command.return_on_failure)
+    return Decision(old, changed=False, answer=refusal or Outcome(bytes_written=_size(old, command)))
+
+
 def _replace(command: Replace, old: bytes | None, version_us: int) -> Decision:
     if (0 if old is None else version_us) != command.expected_us:
         return Decision(old, changed=False, answer=ConditionalCheckFailedError(old))
@@ -147,7 +155,7 @@ def _refusal(condition: Expression | None, old: bytes | None, *, return_item: bo
     return ConditionalCheckFailedError(old if return_item else None)
 
 
-def _size(image: bytes | None, command: PutItem | DeleteItem) -> int:
+def _size(image: bytes | None, command: PutItem | DeleteItem | ConditionCheck) -> int:
     if image is None:
         return 0
     # An image is longer than the item it stands for, so up to one unit of capacity both cost the same.

@@ -22,7 +22,7 @@ HINT_S = 1.0
 wrong: a node that hangs refuses nothing, so nobody would ever say that it leads no more.
 """
 
-_WRITES = frozenset({"write", "write_many"})
+_WRITES = frozenset({"write", "write_many", "transact"})
 _RETRY_S = 0.05
 _SWEEP_S = 0.25
 

@@ -16,5 +16,5 @@ def describe_continuous_backups(request: dict[str, Any], router: Router) -> Resp
     table = router.catalog.table(request["TableName"])
     if table is None or table.status != "ACTIVE":
         raise TableNotFoundError(f"Table not found: {request['TableName']}")
-    body = {"ContinuousBackupsDescription": describe_backups(table, router.now_us())}
+    body = {"ContinuousBackupsDescription": describe_backups(table, router.clock.now_us())}
     return Response(200, msgspec.json.encode(body))

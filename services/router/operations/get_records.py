@@ -27,7 +27,7 @@ def get_records(request: dict[str, Any], router: Router) -> "asyncio.Future[Resp
             f"One or more parameter values were invalid: Limit should be less than or equal to {RECORDS_MAX}"
         )
     iterator = decode_iterator(request["ShardIterator"])
-    if router.now_us() - iterator.issued_us > ITERATOR_AGE_US:
+    if router.clock.now_us() - iterator.issued_us > ITERATOR_AGE_US:
         raise ExpiredIteratorError("Shard iterator has expired")
     shard = named_shard(iterator.stream_arn, iterator.shard_id, router)
     return router.later(_records(iterator, shard, limit, router))
@@ -37,7 +37,7 @@ async def _records(iterator: ShardIterator, shard: Shard, limit: int, router: Ro
     page = await page_behind(shard, iterator.cursor, limit, router)
     answer: dict[str, Any] = {"Records": [record_body(record) for record in page.records]}
     if page.following is not None:
-        following = ShardIterator(iterator.stream_arn, iterator.shard_id, page.following, router.now_us())
+        following = ShardIterator(iterator.stream_arn, iterator.shard_id, page.following, router.clock.now_us())
         answer["NextShardIterator"] = encode_iterator(following)
     usage = Usage(table_of_stream(iterator.stream_arn), records=len(page.records))
     return Response(200, msgspec.json.encode(answer), usage=(usage,))

@@ -32,7 +32,7 @@ def get_shard_iterator(request: dict[str, Any], router: Router) -> "asyncio.Futu
             raise ValidationError(f"{_INVALID}{name} should not be passed for this iterator type")
         if name not in request and _NEEDS.get(kind) == name:
             raise ValidationError(f"{_INVALID}Invalid {name}")
-    if request.get("Timestamp", 0) * 1_000_000 > router.now_us():
+    if request.get("Timestamp", 0) * 1_000_000 > router.clock.now_us():
         raise ValidationError(f"{_INVALID}Timestamp must not be in the future")
     shard = named_shard(request["StreamArn"], request["ShardId"], router)
     return router.later(_iterator(request, shard, router))
@@ -45,12 +45,12 @@ async def _iterator(request: dict[str, Any], shard: Shard, router: Router) -> Re
         raise unavailable() from error
     except ChangesTrimmedError as error:
         raise trimmed() from error
-    text = encode_iterator(ShardIterator(request["StreamArn"], request["ShardId"], cursor, router.now_us()))
+    text = encode_iterator(ShardIterator(request["StreamArn"], request["ShardId"], cursor, router.clock.now_us()))
     return Response(200, msgspec.json.encode({"ShardIterator": text}))
 
 
 async def _cursor(request: dict[str, Any], shard: Shard, router: Router) -> ShardCursor:
-    kind, horizon_us = request["ShardIteratorType"], router.now_us() - STREAM_RETENTION_US
+    kind, horizon_us = request["ShardIteratorType"], router.clock.now_us() - STREAM_RETENTION_US
     if kind == "LATEST":
         return await router.changes.tip(shard)
     if kind == "TRIM_HORIZON":

@@ -25,7 +25,7 @@ def list_streams(request: dict[str, Any], router: Router) -> Response:
         table_of_stream(start)
     name = request.get("TableName")
     tables = [table for table in router.catalog.with_deleted() if name in {None, table.name}]
-    streams = [stream for stream in streams_of(tables, router.now_us()) if stream.arn > start]
+    streams = [stream for stream in streams_of(tables, router.clock.now_us()) if stream.arn > start]
     answer: dict[str, Any] = {"Streams": [list_entry(stream) for stream in streams[:limit]]}
     if len(streams) > limit:
         answer["LastEvaluatedStreamArn"] = streams[limit - 1].arn

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from services.leader.group_commit import RECORD_BYTES_MAX
 from services.leader.leadership import State
-from services.leader.write_path import RECORD_BYTES_MAX
 from stator.rules.commands import DeleteItem, GetMany, GotMany, Outcomes, PutItem, WriteMany
 from tests.unit.leader.world import LOG, Landing, Process, World, image, land, land_and_deny, lose, put_item, vanish
 from tests.virtual_time import run, settle

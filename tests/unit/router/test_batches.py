@@ -77,7 +77,7 @@ class World:
             _nobody,
             _nobody,
             tasks,
-            clock.now_us,  # type: ignore[arg-type]
+            clock,  # type: ignore[arg-type]
         )
 
     def _submit(self, message: Any) -> Any:

@@ -34,7 +34,7 @@ class Api:
         self.world = world
         changes = LogChangeHistory(world.log, world.clock, self._newest)
         router = Router(
-            world.catalog, world.partitions, world.one.serve, _no_restore, changes, world.tasks, world.clock.now_us
+            world.catalog, world.partitions, world.one.serve, _no_restore, changes, world.tasks, world.clock
         )
         self._dispatch = Dispatch(router, Accounts(Meters(), world.catalog, world.clock.monotonic))
 
