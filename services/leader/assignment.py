@@ -1,19 +1,28 @@
 """Which partitions this process keeps warm, and when it tries to lead one: rendezvous hashing over the leaders that live.
 
 Only a hint: two processes may disagree for a while, then both claim and the log decides (R12). Nobody claims what a live process
-says it leads.
+says it leads, heard by this process or by any other: a gray failure, seen by one alone, moves nothing. And a process that few
+can talk to is more likely the deaf one: it leaves alone what another one lately wrote.
 """
 
 from stator.model.positions import CATALOG_LOG, LogId
 from stator.ports.clock import Clock
 from stator.rules.placement import COPIES, preference
 from stator.runtime.catalog import Catalog
-from stator.runtime.membership import Membership
+from stator.runtime.membership import SUSPECT_S, Membership
 
-from .leadership import State
+from .leadership import Leadership, State
 from .server import LeaderService
 
 LOOK_S = 0.25
+TURN_S = 3.0
+"""How long each process that is preferred has an orphan to itself, before the next one tries: the first may be alive and yet
+unable, by a damaged view or a log out of its reach.
+"""
+
+ALONE_S = 10.0
+"""How long nobody else may have written to a partition before a process claims it that cannot ask most of the others. Those on the
+other side of a cut take it back at once, so this is also how often leadership may change hands over a cut."""
 
 
 class Assignment:
@@ -27,33 +36,58 @@ class Assignment:
         self._membership = membership
         self._catalog = catalog
         self._clock = clock
+        self._orphaned_at: dict[LogId, float] = {}
 
     async def run(self) -> None:
         """Look at every partition again and again, for ever."""
         while True:
-            self.look()
+            await self.look()
             await self._clock.sleep(LOOK_S)
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Open what should be warm here, claim what has no leader and should have this one, forget what is gone."""
         if not self._membership.settled:
             return  # who has heard nobody yet would take everything for its own
         alive = self._membership.alive("leader")
         wanted = self._logs()
+        claimable = []
         for log_id in wanted:
-            order = preference(log_id, alive)
-            if self._node in order[:COPIES]:
-                partition = self._leaders.partition(log_id)
-                orphan = self._membership.leader(log_id) is None
-                if (
-                    orphan
-                    and order[0] == self._node
-                    and partition.state is State.FOLLOWING
-                    and not partition.replica.damaged
-                ):
-                    partition.claim()
+            order = preference(log_id, alive)[:COPIES]
+            if self._node in order:
+                self._leaders.partition(log_id)
+                if self._may_claim(log_id, order.index(self._node)):
+                    claimable.append(log_id)
         for log_id in set(self._leaders.partitions) - wanted:
             self._leaders.forget(log_id)
+            self._orphaned_at.pop(log_id, None)
+        if claimable:
+            await self._claim(claimable)
+
+    async def _claim(self, log_ids: list[LogId]) -> None:
+        hearsay = await self._membership.hearsay(log_ids)
+        for log_id in log_ids:
+            partition = self._leaders.partitions.get(log_id)
+            if log_id in hearsay.led or partition is None or not self._is_orphan(log_id, partition):
+                continue
+            if hearsay.most or self._clock.monotonic() - partition.other_wrote_at > ALONE_S:
+                partition.claim()
+
+    def _may_claim(self, log_id: LogId, turns: int) -> bool:
+        """Whether it has no leader, and the `turns` processes before this one have let theirs pass."""
+        if not self._is_orphan(log_id, self._leaders.partition(log_id)):
+            self._orphaned_at.pop(log_id, None)
+            return False
+        now = self._clock.monotonic()
+        return now - self._orphaned_at.setdefault(log_id, now) >= turns * TURN_S
+
+    def _is_orphan(self, log_id: LogId, partition: Leadership) -> bool:
+        # Who claimed just now will be heard to lead before it can be suspected.
+        return (
+            self._membership.leader(log_id) is None
+            and partition.state is State.FOLLOWING
+            and not partition.replica.damaged
+            and self._clock.monotonic() - partition.other_claimed_at > SUSPECT_S
+        )
 
     def _logs(self) -> set[LogId]:
         tables = [held.table for held in self._catalog.tables.values()]

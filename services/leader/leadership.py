@@ -12,6 +12,7 @@ answered is simply decided again.
 
 import asyncio
 from enum import Enum
+from math import inf
 from typing import Any
 
 import structlog
@@ -55,6 +56,11 @@ APPEND_PATIENCE_S = 2.0
 """How long a record may stay unconfirmed before its outcome is asked for by a Claim. Under the router's 5 s, above what a
 broker failover takes (`replica.lag.time.max.ms` 3 s only delays: the Claim then queues behind the record and both land)."""
 
+HOLD_S = 10.0
+"""How long a leader that claims its own partition again (R8) tells the others that it leads. Until then they leave it alone, so
+that a slow broker does not send leadership back and forth; after that it may be the one process that does not reach the log.
+"""
+
 WAITING_MAX = 10_000
 """Requests that may wait while the partition is being claimed; more are told to come back."""
 
@@ -86,6 +92,10 @@ class Leadership:
         self.state = State.FOLLOWING
         self.epoch = Epoch(0)
         self.leader_hint: str | None = None
+        self.other_claimed_at = -inf
+        """When another process's Claim was last read, by this process's clock."""
+        self.other_wrote_at = -inf
+        """When another leader's record was last read: what one process knows of it although it does not hear it."""
         self._node = node
         self._log_id: LogId = replica.log_id
         self._log = log
@@ -107,6 +117,7 @@ class Leadership:
         self._ended: asyncio.Future[bool] | None = None
         self._claiming: asyncio.Task[None] | None = None
         self._watching = False
+        self._doubted_at = 0.0
         replica.observers.append(self._accepted)
         replica.on_damage.append(self._damaged)
         replica.known_effects = self._known_effects
@@ -145,6 +156,12 @@ class Leadership:
         return defined
 
     # --- claiming --------------------------------------------------------------------------------------------
+
+    @property
+    def holds(self) -> bool:
+        """Whether the others should take this process for the leader: it leads, or is about to find out what its appends became."""
+        in_doubt = self.state is State.CLAIMING and self._group is not None
+        return self.state is State.LEADING or (in_doubt and self._clock.monotonic() - self._doubted_at < HOLD_S)
 
     def claim(self) -> "asyncio.Future[bool]":
         """Start to claim unless that is under way; the future ends True when leading, False when somebody else won."""
@@ -219,6 +236,8 @@ class Leadership:
         elif self._group is not None and record.writer == self._writer and record.epoch == self.epoch:
             self._group.accepted(record.seq, offset)
             self._unmaterialized.materialized(record.seq)
+        else:
+            self.other_wrote_at = self._clock.monotonic()
 
     def _won(self, offset: Offset, record: Envelope) -> None:
         undecided = self._end_epoch()
@@ -262,6 +281,7 @@ class Leadership:
             _log.info("fenced", log_id=self._log_id, epoch=record.epoch, by=decode_claim(record))
         self.state = State.FOLLOWING
         self.leader_hint = decode_claim(record)
+        self.other_claimed_at = self.other_wrote_at = self._clock.monotonic()
         waiting, self._waiting = self._waiting, []
         for future in [*(entry.future for entry in undecided), *(future for _, future in waiting)]:
             _fail(future, NotLeaderError(self.leader_hint))
@@ -282,6 +302,7 @@ class Leadership:
         """An append's outcome is unknown: stop deciding and let the next accepted Claim tell (R8)."""
         if self.state is State.LEADING and self._group is not None:
             self._group.hold()
+            self._doubted_at = self._clock.monotonic()
             _log.warning("append_in_doubt", log_id=self._log_id, epoch=self.epoch)
             self._start_claiming()
 

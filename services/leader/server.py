@@ -118,10 +118,8 @@ class LeaderService:
             yield place_of(partition.replica, "leads" if leads else "follows", partition.epoch if leads else 0)
 
     def leads(self) -> dict[int, int]:
-        """Logs led by this process, with the epochs: for the heartbeat."""
-        return {
-            log_id: partition.epoch for log_id, partition in self.partitions.items() if partition.state is State.LEADING
-        }
+        """Logs led by this process, or held while in doubt, with the epochs: for the heartbeat."""
+        return {log_id: partition.epoch for log_id, partition in self.partitions.items() if partition.holds}
 
     def _write(self, request: Write) -> "asyncio.Future[Any]":
         return self.partition(LogId(request.log_id)).submit(request.command)

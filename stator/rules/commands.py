@@ -293,3 +293,15 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
 
 class Alive(msgspec.Struct, frozen=True, array_like=True):
     """Heard you."""
+
+
+class WhoLeads(msgspec.Struct, frozen=True, array_like=True):
+    """To any process, before somebody claims these logs: whom do you hear saying that it leads them?"""
+
+    log_ids: list[int]
+
+
+class HeardLeaders(msgspec.Struct, frozen=True, array_like=True):
+    """Node by log; logs without a leader that is heard are left out."""
+
+    nodes: dict[int, str]

@@ -12,6 +12,7 @@ from stator.rules.commands import (
     GetMany,
     Got,
     GotMany,
+    HeardLeaders,
     Heartbeat,
     Outcome,
     Outcomes,
@@ -21,6 +22,7 @@ from stator.rules.commands import (
     Size,
     Stats,
     Steps,
+    WhoLeads,
     Write,
     WriteMany,
 )
@@ -33,8 +35,6 @@ from stator.rules.transaction_messages import (
     Looks,
     Prepare,
     Prepared,
-    Recall,
-    Recalled,
     Transact,
     Transacted,
     TransactRead,
@@ -59,10 +59,10 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "prepare": (Prepare, Prepared),
     "finish": (Finish, Finished),
     "decide": (Decide, Decided),
-    "recall": (Recall, Recalled),
     "restore_status": (RestoreStatus, Steps),
     "control": (Control, ControlAnswer),
     "report": (ReportRequest, Report),
     "heartbeat": (Heartbeat, Alive),
+    "who_leads": (WhoLeads, HeardLeaders),
 }
 """Every method that one process may call at another: request and answer."""

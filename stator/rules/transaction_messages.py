@@ -42,13 +42,14 @@ class Transacted(msgspec.Struct, frozen=True, array_like=True):
 
 class Prepare(msgspec.Struct, frozen=True, array_like=True):
     """To the leader of a log: be ready for these actions of a transaction over the logs `participants`, and keep their items until
-    its end. Repeated, it does nothing more; after the end it is refused.
+    its end. Repeated, it does nothing more. TransactionInProgressError: one with the same `token` has some of these items.
     """
 
     log_id: int
     txid: bytes
     participants: list[int]
     actions: list[Action]
+    token: str = ""
 
 
 class Prepared(msgspec.Struct, frozen=True, array_like=True):
@@ -59,27 +60,34 @@ class Prepared(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Finish(msgspec.Struct, frozen=True, array_like=True):
-    """To the leader of a participant: the transaction was committed at `commit_us` (None: aborted). May be repeated."""
+    """To the leader of a participant: the transaction was committed at `commit_us` (None: aborted). May be repeated.
 
-    log_id: int
-    txid: bytes
-    commit_us: int | None
-
-
-class Finished(msgspec.Struct, frozen=True, array_like=True):
-    """The log has the end of the transaction."""
-
-
-class Decide(msgspec.Struct, frozen=True, array_like=True):
-    """To the ledger's leader: let the transaction be committed at `commit_us` (None: aborted), unless it is decided already.
-
-    `token` and `request_hash` as in Transact: a commit that stands uses the token up.
+    It ends the Prepare of `prepared_us` and no other (0: whichever is open, only to abort it). For a Prepare that comes late may
+    be carried out once more after the end of its transaction, and must not be committed once more.
     """
 
     log_id: int
     txid: bytes
     commit_us: int | None
-    participants: list[int]
+    prepared_us: int = 0
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True):
+    """The log has the end of that Prepare."""
+
+
+class Decide(msgspec.Struct, frozen=True, array_like=True):
+    """To the ledger's leader: let the transaction be committed at `commit_us` (None: aborted), unless it is decided already.
+
+    `prepared`: for each participant's log the `prepared_us` of the Prepare that was counted. `token` and `request_hash` as in
+    Transact: a commit that stands uses the token up. IdempotentParameterMismatchError: another transaction has, by another
+    request; then this one is aborted.
+    """
+
+    log_id: int
+    txid: bytes
+    commit_us: int | None
+    prepared: dict[int, int] = {}
     token: str = ""
     request_hash: bytes = b""
 
@@ -88,21 +96,8 @@ class Decided(msgspec.Struct, frozen=True, array_like=True):
     """What stands: the first decision. `repeated`: an abort, since another transaction used the token and was committed."""
 
     commit_us: int | None
+    prepared: dict[int, int] = {}
     repeated: bool = False
-
-
-class Recall(msgspec.Struct, frozen=True, array_like=True):
-    """To the ledger's leader: has a transaction with this token been committed? Asked before anything is prepared."""
-
-    log_id: int
-    token: str
-    request_hash: bytes
-
-
-class Recalled(msgspec.Struct, frozen=True, array_like=True):
-    """Whether one has."""
-
-    committed: bool
 
 
 class TransactRead(msgspec.Struct, frozen=True, array_like=True):

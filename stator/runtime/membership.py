@@ -1,19 +1,31 @@
 """Who is alive and who leads what, as far as this process has heard: heartbeats between all processes.
 
 Every 300 ms each process tells every other that it lives and which logs it leads; one not heard for 1.5 s is suspected.
+Whoever suspects a leader asks the others before it claims: a link that is down, or an ear that is deaf, is no dead leader.
 All of this is a hint. It decides who tries to claim and where a router tries first, never who may write (protocol R12).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from stator.model.positions import LogId
 from stator.ports.clock import Clock
 from stator.ports.peers import Peers
-from stator.rules.commands import Alive, Heartbeat
+from stator.rules.commands import Alive, HeardLeaders, Heartbeat, WhoLeads
 
 HEARTBEAT_S = 0.3
 SUSPECT_S = 1.5
+ASK_S = HEARTBEAT_S
+"""How long the others have to say whom they hear. Part of every failover in which some process hangs: keep it small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearsay:
+    """The logs whose leader some other process hears, and whether `most` of all processes had their say, this one included."""
+
+    led: frozenset[LogId]
+    most: bool
 
 
 class Membership:
@@ -36,6 +48,7 @@ class Membership:
         self._leaders: dict[LogId, tuple[int, str]] = {}
         self._started = clock.monotonic()
         peers.serve("heartbeat", self._receive)
+        peers.serve("who_leads", self._heard_leaders)
 
     def alive(self, role: str) -> list[str]:
         """Names of the processes of a role that have been heard lately, this one included, sorted."""
@@ -47,6 +60,16 @@ class Membership:
         if epoch_node is None or not self._lives(epoch_node[1]):
             return None
         return epoch_node[1]
+
+    async def hearsay(self, log_ids: Iterable[LogId]) -> Hearsay:
+        """Ask all others whom they hear leading these logs. Who does not answer in time hears nobody."""
+        question = WhoLeads([*log_ids])
+        others = [name for name in self._members if name != self._node]
+        calls = [self._peers.call(name, "who_leads", question, ASK_S) for name in others]
+        asked = await asyncio.gather(*calls, return_exceptions=True)
+        answers = [answer for answer in asked if isinstance(answer, HeardLeaders)]
+        led = frozenset(LogId(log_id) for answer in answers for log_id in answer.nodes)
+        return Hearsay(led, most=2 * (len(answers) + 1) > len(self._members))
 
     @property
     def settled(self) -> bool:
@@ -66,6 +89,10 @@ class Membership:
     def _receive(self, message: Heartbeat) -> Alive:
         self._learn(message)
         return Alive()
+
+    def _heard_leaders(self, question: WhoLeads) -> HeardLeaders:
+        heard = {log_id: self.leader(LogId(log_id)) for log_id in question.log_ids}
+        return HeardLeaders({log_id: node for log_id, node in heard.items() if node is not None})
 
     def _learn(self, message: Heartbeat) -> None:
         self._heard[message.node] = self._clock.monotonic()

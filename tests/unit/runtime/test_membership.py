@@ -5,7 +5,7 @@ import asyncio
 from stator.adapters.peers_memory import Deliver, MemoryNetwork
 from stator.model.positions import LogId
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.membership import HEARTBEAT_S, SUSPECT_S, Membership
+from stator.runtime.membership import ASK_S, HEARTBEAT_S, SUSPECT_S, Hearsay, Membership
 from tests.virtual_time import LoopClock, run
 
 MEMBERS = {"leader-1": "leader", "leader-2": "leader", "router-1": "router"}
@@ -114,5 +114,31 @@ def test_a_restarted_leader_leads_nothing_until_it_says_so() -> None:
         town.start("leader-1")
         await asyncio.sleep(HEARD_S)
         assert town.pictures["router-1"].leader(LOG) is None
+
+    run(scenario())
+
+
+def test_the_others_are_asked_whom_they_hear() -> None:
+    async def scenario() -> None:
+        town = Town()
+        town.leads["leader-1"] = {LOG: 3}
+        town.cut = {frozenset(("leader-1", "leader-2"))}
+        await asyncio.sleep(HEARD_S)
+        deaf = town.pictures["leader-2"]
+        assert deaf.leader(LOG) is None
+        assert await deaf.hearsay([LOG, LogId(5)]) == Hearsay(frozenset({LOG}), most=True)
+
+    run(scenario())
+
+
+def test_who_does_not_answer_hears_nobody_and_costs_little_time() -> None:
+    async def scenario() -> None:
+        town = Town()
+        town.leads["leader-1"] = {LOG: 3}
+        await asyncio.sleep(HEARD_S)
+        town.cut = {frozenset(("leader-2", other)) for other in ("leader-1", "router-1")}
+        began = asyncio.get_running_loop().time()
+        assert await town.pictures["leader-2"].hearsay([LOG]) == Hearsay(frozenset(), most=False)
+        assert asyncio.get_running_loop().time() - began <= ASK_S + 0.1
 
     run(scenario())
