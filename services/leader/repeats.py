@@ -13,7 +13,8 @@ from stator.model.records import Effect
 from stator.ports.log import Log
 from stator.ports.view import ViewReader
 from stator.rules.commands import Command, request_id_of
-from stator.rules.request_tokens import Carried, remembered, token_of
+from stator.rules.request_tokens import Carried, remembered, token_of, transaction_token_of
+from stator.rules.transaction_messages import Transact
 
 from .unmaterialized import Unmaterialized
 
@@ -39,7 +40,7 @@ class Repeats:
         self._timestamp = timestamp
         self._recalled: dict[bytes, Effect] = {}
 
-    def first(self, command: Command) -> tuple[Seq | None, Effect] | None:
+    def first(self, command: Command | Transact) -> tuple[Seq | None, Effect] | None:
         """What the command did when it came before, and the record that carries it unless the view has that."""
         token = _token(command)
         if token is None:
@@ -48,7 +49,7 @@ class Repeats:
             return None, self._recalled[token]
         return self._unmaterialized.carried(token)
 
-    def to_recall(self, commands: Sequence[Command]) -> Places:
+    def to_recall(self, commands: Sequence[Command | Transact]) -> Places:
         """Which of the commands have come before, so long ago that only the log has what they did."""
         places: Places = {}
         for command in commands:
@@ -82,6 +83,8 @@ class Repeats:
         return effects[carried.number]
 
 
-def _token(command: Command) -> bytes | None:
+def _token(command: Command | Transact) -> bytes | None:
+    if isinstance(command, Transact):
+        return transaction_token_of(command.token) if command.token else None
     request_id = request_id_of(command)
     return token_of(request_id, command.key) if request_id else None

@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from stator.model.attributes import item_size
-from stator.model.errors import TransactionCanceledError, ValidationError
+from stator.model.errors import IdempotentParameterMismatchError, TransactionCanceledError, ValidationError
 from stator.model.item import decode_image
 from stator.model.positions import Epoch, Seq, TimestampUs
 from stator.model.records import Effect
 from stator.ports.view import StoredItem
 from stator.rules.commands import Outcome
 from stator.rules.decide import Decision
-from stator.rules.transaction_messages import Action, Look, Looks, Transacted, TransactRead
+from stator.rules.request_tokens import request_hash_in
+from stator.rules.transaction_messages import Action, Look, Looks, Transact, Transacted, TransactRead
 from stator.rules.transactions import PAYLOAD_BYTES_MAX, Found, cancelled, decide_together, reason_of
 
 from .group_commit import RECORD_BYTES_MAX
@@ -31,9 +32,13 @@ class Decided(NamedTuple):
 
 
 def decide_transaction(
-    actions: Sequence[Action], state: Unmaterialized, timestamp: Callable[[], TimestampUs], held_bytes: int
+    actions: Sequence[Action],
+    state: Unmaterialized,
+    timestamp: Callable[[], TimestampUs],
+    held_bytes: int,
+    request_id: str = "",
 ) -> Decided:
-    """Decide all of a transaction. `held_bytes`: what the partition holds, for the outcomes."""
+    """Decide all of a transaction. `held_bytes`: what the partition holds, for the outcomes; `request_id`: for the effects."""
     newest = [state.newest(action.key) for action in actions]
     seq = max((seq for seq, _ in newest if seq is not None), default=None)
     decisions = decide_together(actions, [_found(stored) for _, stored in newest])
@@ -43,7 +48,7 @@ def decide_transaction(
         return Decided([], seq, decisions)
     now = timestamp() if any(decision.changed for decision in decisions) else TimestampUs(0)
     effects = [
-        Effect(action.key, None if stored is None else stored.image, decision.new, now)
+        Effect(action.key, None if stored is None else stored.image, decision.new, now, request_id)
         for action, (_, stored), decision in zip(actions, newest, decisions, strict=True)
         if decision.changed
     ]
@@ -73,6 +78,19 @@ def _outcome(decision: Decision, now: TimestampUs, held_bytes: int) -> Outcome:
     assert isinstance(outcome, Outcome), "a refusal would have cancelled the transaction"
     timestamp_us = now if decision.changed else 0
     return Outcome(None, outcome.bytes_written, timestamp_us, outcome.index_units, held_bytes)
+
+
+def repeated(
+    request: Transact, first: Effect, state: Unmaterialized, confirmed: Seq
+) -> Transacted | IdempotentParameterMismatchError:
+    """The answer to a transaction whose client token came before, with one that had the effect `first`: what reading the items
+    costs.
+    """
+    if request_hash_in(first.request_id) != request.request_hash:
+        return IdempotentParameterMismatchError()
+    found = [state.confirmed(action.key, confirmed) for action in request.actions]
+    sizes = [0 if stored is None else item_size(decode_image(stored.image)) for stored in found]
+    return Transacted([Outcome(bytes_written=size) for size in sizes], repeated=True)
 
 
 def look(request: TransactRead, state: Unmaterialized, confirmed: Seq, epoch: Epoch) -> Looks | ValidationError:

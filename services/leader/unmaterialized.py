@@ -10,7 +10,7 @@ from collections import deque
 from stator.model.positions import Seq
 from stator.model.records import Effect
 from stator.ports.view import StoredItem, ViewReader
-from stator.rules.request_tokens import token_of
+from stator.rules.request_tokens import token_of_effect
 
 
 class Unmaterialized:
@@ -33,7 +33,7 @@ class Unmaterialized:
         if state is None:
             self._deleting.append(seq)
         if effect.request_id:
-            token = token_of(effect.request_id, effect.key)
+            token = token_of_effect(effect)
             self._carried[token] = (seq, effect)
             self._tokens.setdefault(seq, []).append(token)
 

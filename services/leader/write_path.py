@@ -35,6 +35,7 @@ from stator.rules.commands import (
 )
 from stator.rules.decide import decide
 from stator.rules.repeats import first_outcome
+from stator.rules.request_tokens import transaction_request_id
 from stator.rules.transaction_messages import Looks, Transact, Transacted, TransactRead
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import images_of, read_page
@@ -42,7 +43,7 @@ from stator.runtime.replica import Replica
 
 from .group_commit import RECORD_BYTES_MAX, GroupCommit, Waiting
 from .repeats import Places, Repeats
-from .transact import decide_transaction, look
+from .transact import decide_transaction, look, repeated
 from .unmaterialized import Unmaterialized
 
 Request = Command | WriteMany | Transact | Get | GetMany | TransactRead | Query | Close | Define
@@ -103,7 +104,10 @@ class WritePath:
                 else:
                     self._write_many(request, future)
             case Transact():
-                self._transact(request, future)
+                if places := self._repeats.to_recall([request]):
+                    self._tasks.spawn("recall", self._recall(places, request, future))
+                else:
+                    self._transact(request, future)
             case _:
                 if places := self._repeats.to_recall([request]):
                     self._tasks.spawn("recall", self._recall(places, request, future))
@@ -145,8 +149,17 @@ class WritePath:
         self._log(effects, newest, Waiting(request, future, partial(_answer, Outcomes(outcomes))))
 
     def _transact(self, request: Transact, future: "asyncio.Future[Any]") -> None:
+        first = self._repeats.first(request)
+        if first is not None:
+            seq, effect = first
+            again = repeated(request, effect, self._unmaterialized, self._group.confirmed_seq)
+            self._log([], seq, Waiting(request, future, partial(_answer, again)))
+            return
         held_bytes = self._replica.position.item_bytes
-        effects, seq, answer = decide_transaction(request.actions, self._unmaterialized, self._timestamp, held_bytes)
+        request_id = transaction_request_id(request.token, request.request_hash) if request.token else ""
+        effects, seq, answer = decide_transaction(
+            request.actions, self._unmaterialized, self._timestamp, held_bytes, request_id
+        )
         self._log(effects, seq, Waiting(request, future, partial(_answer, answer)))
 
     def _decide(self, command: Command) -> tuple[Effect | None, Seq | None, Outcome | DomainError]:

@@ -42,6 +42,7 @@ from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
 
+from .client_tokens import ClientTokens
 from .error_bodies import error_response
 from .http_messages import Response
 
@@ -65,6 +66,7 @@ class Router:
         self.catalog = catalog
         self.changes = changes
         self.clock = clock
+        self.tokens = ClientTokens(clock.monotonic)
         self._partitions = partitions
         self._ask_control = ask_control
         self._ask_restore = ask_restore

@@ -43,11 +43,38 @@ def token_of(request_id: str, scope: bytes) -> bytes:
     return state.digest()
 
 
+_TRANSACTION = "\x00"
+"""Begins the request id of a transaction's effects, and no other: a client's come in HTTP headers, which cannot carry it."""
+_HASH_DIGITS = 32
+
+
+def transaction_request_id(client_token: str, request_hash: bytes) -> str:
+    """What the effects of a transaction carry whose client gave it a token: also of which request (a hash of 16 bytes)."""
+    return f"{_TRANSACTION}{request_hash.hex()}{client_token}"
+
+
+def request_hash_in(request_id: str) -> bytes:
+    """The hash in a transaction's request id."""
+    return bytes.fromhex(request_id[len(_TRANSACTION) :][:_HASH_DIGITS])
+
+
+def transaction_token_of(client_token: str) -> bytes:
+    """The token of a transaction, whatever it is about."""
+    return token_of(client_token, b"transaction")
+
+
+def token_of_effect(effect: Effect) -> bytes:
+    """The token of the request that an effect with a request id is due to."""
+    if effect.request_id.startswith(_TRANSACTION):
+        return transaction_token_of(effect.request_id[len(_TRANSACTION) + _HASH_DIGITS :])
+    return token_of(effect.request_id, effect.key)
+
+
 def tokens_of(effects: Sequence[Effect], offset: Offset) -> Iterator[Token]:
     """What is to be remembered of a record."""
     for number, effect in enumerate(effects):
         if effect.request_id:
-            yield Token(token_of(effect.request_id, effect.key), Carried(effect.timestamp_us, offset, number))
+            yield Token(token_of_effect(effect), Carried(effect.timestamp_us, offset, number))
 
 
 def generation(timestamp_us: int) -> int:

@@ -225,6 +225,21 @@ def test_reads_that_cannot_be_are_refused(client: Any) -> None:
     assert [reason["Code"] for reason in error.value.response["CancellationReasons"]] == ["None", "ValidationError"]
 
 
+def test_a_client_token_has_a_transaction_done_once(client: Any) -> None:
+    request = {"TransactItems": [add("token-a", 1), add("token-b", 1)], "ReturnConsumedCapacity": "TOTAL"}
+    first = client.transact_write_items(**request, ClientRequestToken="once")
+    again = client.transact_write_items(**request, ClientRequestToken="once")
+    assert "WriteCapacityUnits" in first["ConsumedCapacity"][0]
+    assert again["ConsumedCapacity"] == [{"TableName": TABLE, "CapacityUnits": 4.0, "ReadCapacityUnits": 4.0}]
+    assert read(client, "token-a")["n"] == {"N": "1"}
+    client.transact_write_items(**request)
+    assert read(client, "token-a")["n"] == {"N": "2"}
+    with pytest.raises(client.exceptions.IdempotentParameterMismatchException):
+        client.transact_write_items(TransactItems=[add("token-a", 2)], ClientRequestToken="once")
+    with pytest.raises(ClientError, match=r"ValidationException.*clientRequestToken"):
+        client.transact_write_items(TransactItems=[add("token-a", 2)], ClientRequestToken="x" * 37)
+
+
 def test_nobody_sees_half_a_transfer(client: Any) -> None:
     """Money moves between accounts, sometimes more than there is; the sum that anybody reads never changes."""
     client.transact_write_items(TransactItems=[add(account, OPENING) for account in ACCOUNTS])

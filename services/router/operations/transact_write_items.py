@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from stator.expressions.update_checks import check_keys_unchanged
@@ -137,13 +136,22 @@ def _action(given: _Given, table: Table, indexes: list[MeasuredIndex] | None) ->
 
 def _sent(asked: list[_Asked], request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     token = request.get("ClientRequestToken", "")
-    digest = request_hash(request["TransactItems"]) if token else b""
+    digest = b""
+    if token:
+        digest = request_hash(request["TransactItems"])
+        router.tokens.check(token, digest)
     places = grouped(one.log_id for one in asked)
     if len(places) > 1:
         raise ValidationError("Transactions over more than one partition are not supported yet")
     log_id = asked[0].log_id
     message = Transact(log_id, [one.action for one in asked], token, digest)
-    return router.transact(message, partial(_answer, asked, request))
+
+    def render(done: Transacted) -> Response:
+        if token:
+            router.tokens.use(token, digest)
+        return _answer(asked, request, done)
+
+    return router.transact(message, render)
 
 
 def _answer(asked: list[_Asked], request: dict[str, Any], done: Transacted) -> Response:

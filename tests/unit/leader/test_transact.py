@@ -2,10 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from services.leader.group_commit import RECORD_BYTES_MAX
-from stator.model.errors import TransactionCanceledError, ValidationError
+from stator.model.errors import IdempotentParameterMismatchError, TransactionCanceledError, ValidationError
 from stator.rules.commands import DeleteItem, Expression
 from stator.rules.transaction_messages import Action, ConditionCheck, Look, Looks, Transact, Transacted, TransactRead
 from stator.rules.transactions import PAYLOAD_BYTES_MAX
@@ -30,6 +31,12 @@ HAS_PK = Expression("attribute_exists(pk)", {}, {})
 
 def transact(process: Process, *actions: Action) -> "asyncio.Future[Transacted]":
     return process.partition.submit(Transact(LOG, list(actions)))
+
+
+def with_token(
+    process: Process, token: str, *actions: Action, request_hash: bytes = b"h" * 16
+) -> "asyncio.Future[Transacted]":
+    return process.partition.submit(Transact(LOG, list(actions), token, request_hash))
 
 
 async def look(process: Process, *keys: bytes, images: bool = True) -> Looks:
@@ -184,5 +191,63 @@ def test_more_than_may_be_shown_is_refused() -> None:
         with pytest.raises(ValidationError):
             await look(process, *(key.encode() for key in keys))
         assert len((await look(process, b"k0")).items) == 1
+
+    run(scenario())
+
+
+def test_a_transaction_that_comes_again_is_not_done_again() -> None:
+    """Neither while the first is under way, nor when the view has it, nor by another leader."""
+
+    async def scenario() -> None:
+        world = World()
+        first, second = world.process("a"), world.process("b")
+        await first.put("z", "0")
+        first.log.holding = True
+        done, under_way = (with_token(first, "t", add_one("a"), add_one("b")) for _ in range(2))
+        await settle()
+        assert not done.done()
+        assert not under_way.done()
+        first.log.release()
+        assert not (await done).repeated
+        assert (await under_way).repeated
+        assert (await with_token(first, "t", add_one("a"), add_one("b"))).repeated
+        assert await second.partition.claim()
+        again = await with_token(second, "t", add_one("a"), add_one("b"))
+        assert again.repeated
+        assert [outcome.bytes_written for outcome in again.outcomes] == [len("pkan") + 2] * 2
+        assert world.content() == {b"z": image("z", "0"), b"a": counter("a", 1), b"b": counter("b", 1)}
+        assert not (await with_token(second, "u", add_one("a"))).repeated
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_token_stands_for_one_request(*, exclusive: bool) -> None:
+    async def scenario() -> None:
+        process = World(exclusive=exclusive).process("a")
+        await with_token(process, "t", add_one("a"))
+        with pytest.raises(IdempotentParameterMismatchError):
+            await with_token(process, "t", add_one("b"), request_hash=b"o" * 16)
+        assert await process.get("b") is None
+
+    run(scenario())
+
+
+def test_a_cancelled_transaction_does_not_use_its_token_up() -> None:
+    async def scenario() -> None:
+        process = World().process("a")
+        with pytest.raises(TransactionCanceledError):
+            await with_token(process, "t", ConditionCheck(b"a", HAS_PK))
+        assert not (await with_token(process, "t", add_one("a"), request_hash=b"o" * 16)).repeated
+
+    run(scenario())
+
+
+def test_a_token_and_the_request_id_of_a_write_are_not_taken_for_each_other() -> None:
+    async def scenario() -> None:
+        process = World().process("a")
+        await with_token(process, "same", add_one("a"))
+        await process.partition.submit(msgspec.structs.replace(add_one("a"), request_id="same"))
+        assert await process.get("a") == counter("a", 2)
 
     run(scenario())
