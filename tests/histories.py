@@ -15,6 +15,7 @@ from stator.codec.log_records import (
     DEFINE,
     EFFECTS,
     PREPARE,
+    STAMP,
     decode_envelope,
     encode_abort,
     encode_base,
@@ -24,6 +25,7 @@ from stator.codec.log_records import (
     encode_effects,
     encode_envelope,
     encode_preparation,
+    encode_stamp,
     fingerprint,
 )
 from stator.model.positions import (
@@ -32,6 +34,7 @@ from stator.model.positions import (
     LaneState,
     LogId,
     LogPosition,
+    Mark,
     Offset,
     OpenPrepare,
     Seq,
@@ -204,6 +207,15 @@ class RandomLog:
 
     def barrier(self) -> None:
         self._accepted(self._leader.record(self.log_id, Kind.BARRIER, self._tick(), b"", None))
+
+    def mark(self, offset: int) -> Mark:
+        """What everything below an offset comes to."""
+        position = self.positions[offset]
+        return Mark(Offset(offset), position.digest, position.items, position.item_bytes)
+
+    def stamp(self, mark: Mark) -> None:
+        """The leader tells what its view came to."""
+        self._accepted(self._leader.record(self.log_id, Kind.BARRIER, self._tick(), encode_stamp(mark), STAMP))
 
     def begin_with_base(self, base: Base, items: Items) -> None:
         """Claim, Base, Define: how a restored table's log starts."""

@@ -105,6 +105,12 @@ def _table(table: TableStatus, now_us: int) -> Iterator[Finding]:
 def _partition(table: TableStatus, partition: PartitionStatus) -> Iterator[Finding]:
     name = f"partition {partition.log_id} of table {table.name}"
     for standing in partition.standings:
+        if standing.rebuilds:
+            yield Finding(
+                f"{standing.node}'s view of {name} was wrong and has been made anew"
+                f" {counted(standing.rebuilds, 'time')} since the process started",
+                "nothing is lost; its log says what differed (replica_diverged). Check the machine's disk and memory",
+            )
         if standing.duty == "archives":
             yield from _archive(name, standing)
         elif _lags(standing):

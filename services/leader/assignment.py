@@ -85,7 +85,7 @@ class Assignment:
         return (
             self._membership.leader(log_id) is None
             and partition.state is State.FOLLOWING
-            and not partition.replica.damaged
+            and partition.replica.trusted
             and self._clock.monotonic() - partition.other_claimed_at > SUSPECT_S
         )
 

@@ -44,6 +44,7 @@ from stator.runtime.replica import Replica
 from .append_meter import AppendMeter
 from .group_commit import GroupCommit, Waiting
 from .repeats import Repeats
+from .stamping import Stamping
 from .unmaterialized import Unmaterialized
 from .write_path import Request, WritePath
 
@@ -114,6 +115,7 @@ class Leadership:
         self._unmaterialized = Unmaterialized(replica.view)
         self._group: GroupCommit | None = None
         self._path: WritePath | None = None
+        self._stamping: Stamping | None = None
         self._ended: asyncio.Future[bool] | None = None
         self._claiming: asyncio.Task[None] | None = None
         self._watching = False
@@ -236,6 +238,8 @@ class Leadership:
         elif self._group is not None and record.writer == self._writer and record.epoch == self.epoch:
             self._group.accepted(record.seq, offset)
             self._unmaterialized.materialized(record.seq)
+            if self._stamping is not None:
+                self._stamping.look()
         else:
             self.other_wrote_at = self._clock.monotonic()
 
@@ -255,6 +259,7 @@ class Leadership:
             self._meter,
         )
         self._group = group
+        self._stamping = Stamping(self.replica.view, group)
         self._path = WritePath(
             self.replica,
             group,
@@ -292,7 +297,7 @@ class Leadership:
         # Everything of the older epoch that the log accepted has been confirmed by `accepted` before this Claim was read;
         # what is left can never be accepted.
         undecided = [] if self._group is None else self._group.close()
-        self._group = self._path = None
+        self._group = self._path = self._stamping = None
         self._unmaterialized.clear()
         return undecided
 
@@ -323,7 +328,10 @@ class Leadership:
 
     def _damaged(self, error: DamagedDataError) -> None:
         # Reports alone would go on confirming what our own reader could no longer check.
-        self.resign(OutcomeUnknownError(f"This partition's log or view is damaged: {error.message}"))
+        if self.replica.damaged is None:  # the view comes back; meanwhile somebody else may lead
+            self.resign(NotLeaderError(None))
+        else:
+            self.resign(OutcomeUnknownError(f"This partition's log or view is damaged: {error.message}"))
 
     # --- ending ----------------------------------------------------------------------------------------------
 
@@ -341,6 +349,7 @@ class Leadership:
             self._ended.set_result(False)
         if self._claiming is not None:
             self._claiming.cancel()
+        self._candidate = WriterId(0)  # a Claim that is on its way must not make a leader of who gave up
         self.state = State.FOLLOWING
 
 

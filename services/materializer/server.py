@@ -58,7 +58,7 @@ class MaterializerService:
 
     def _replica(self, log_id: int) -> Replica:
         found = self.replicas.get(LogId(log_id))
-        if found is None or found.damaged is not None:
+        if found is None or not found.trusted:
             raise NotLeaderError(None)
         return found
 

@@ -5,6 +5,7 @@ discarded (`boot_mark.py`) and come back from the log. So never acknowledge a wr
 holds keys of 1,978 bytes, enough for every stored key as it is (docs/decisions/0003-lmdb-engine-1.md).
 """
 
+import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,8 +44,13 @@ class LmdbView:
 
     def __init__(self, path: Path, map_bytes: int, on_close: Callable[[], None]) -> None:
         """Raises DamagedDataError or one of `lmdb_environment.DAMAGED` when the view has to be discarded."""
+        self._path = path
+        self._map_bytes = map_bytes
         self._on_close = on_close
-        self._env = open_environment(path, engine=ENGINE, map_bytes=map_bytes, sub_databases=5, sync=False)
+        self._open()
+
+    def _open(self) -> None:
+        self._env = open_environment(self._path, engine=ENGINE, map_bytes=self._map_bytes, sub_databases=5, sync=False)
         try:
             self._items = self._env.open_db(b"items")
             self._rows = self._env.open_db(b"rows")
@@ -252,6 +258,15 @@ class LmdbView:
             born = generation(carried.timestamp_us)
             if born >= now - 1:
                 txn.put(token, encode_carried(carried), db=self._tokens[born % 2])
+
+    def discard(self) -> None:
+        """See `ViewWriter.discard`."""
+        self._env.close()
+        shutil.rmtree(self._path, ignore_errors=True)
+        try:
+            self._open()
+        except lmdb.Error as error:
+            raise translated(error) from error
 
     def close(self) -> None:
         """See `ViewWriter.close`."""

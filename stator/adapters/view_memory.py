@@ -119,6 +119,10 @@ class MemoryView:
                 return
         self._laid = LaidOut(laid.layout)
 
+    def discard(self) -> None:
+        """See `ViewWriter.discard`."""
+        self.clear()
+
     def close(self) -> None:
         """See `ViewWriter.close`."""
 

@@ -43,11 +43,17 @@ class _Ordered:
     ttl_attribute: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    name: str = ""
+
+
 _encoder = msgspec.json.Encoder(order="deterministic")
 _entry_decoder = msgspec.json.Decoder(Entry)
 _table_decoder = msgspec.json.Decoder(Table)
 _revision_decoder = msgspec.json.Decoder(_Revised)
 _ordered_decoder = msgspec.json.Decoder(_Ordered)
+_name_decoder = msgspec.json.Decoder(_Named)
 
 
 def table_key(name: str) -> bytes:
@@ -90,6 +96,11 @@ def decode_table(definition: bytes) -> Table:
 def revision_of(definition: bytes) -> int:
     """`Table.revision` of what a Define record carries; -1 for no definition at all."""
     return _revision_decoder.decode(definition).revision if definition else -1
+
+
+def name_of(definition: bytes) -> str:
+    """The name of the table that a Define record carries, for people; empty for no definition at all."""
+    return _name_decoder.decode(definition).name if definition else ""
 
 
 def layout_of(definition: bytes) -> LocalLayout:

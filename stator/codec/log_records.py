@@ -24,7 +24,7 @@ import fastavro
 
 from stator.codec.schemas import Schema, load_schema, schema_by_fingerprint
 from stator.model.errors import DamagedDataError
-from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
+from stator.model.positions import Epoch, LaneId, LaneState, LogId, Mark, Offset, Seq, TimestampUs, WriterId
 from stator.model.records import (
     Abort,
     Base,
@@ -53,6 +53,7 @@ PROGRESS = "progress"
 PREPARE = "prepare"
 COMMIT = "commit"
 ABORT = "abort"
+STAMP = "stamp"
 
 
 def encode_envelope(
@@ -268,6 +269,27 @@ def decode_claim(record: Envelope) -> str:
     """The name of the node that claimed."""
     node: str = _decode(record, CLAIM)["node"]
     return node
+
+
+def encode_stamp(mark: Mark) -> bytes:
+    """Payload of a BARRIER record that tells what the writer's view came to."""
+    return _encode(
+        STAMP,
+        {
+            "offset": mark.offset,
+            "digest": mark.digest.to_bytes(16, "big"),
+            "items": mark.items,
+            "item_bytes": mark.item_bytes,
+        },
+    )
+
+
+def decode_stamp(record: Envelope) -> Mark | None:
+    """The stamp of a BARRIER record; None when it carries none, or one of a version that this code has never heard of."""
+    if schema_by_fingerprint(record.schema) is None:
+        return None
+    row = _decode(record, STAMP)
+    return Mark(Offset(row["offset"]), int.from_bytes(row["digest"], "big"), row["items"], row["item_bytes"])
 
 
 def encode_index_batch(batch: IndexBatch) -> bytes:

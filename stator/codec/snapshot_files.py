@@ -54,7 +54,9 @@ class Snapshot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _StoredSnapshot:
     position: dict[str, Any]
-    """The fields of LogPosition; the digest as text, because JSON's numbers end at 64 bits."""
+    """The fields of LogPosition without the marks, which are a view's own; the digest as text, because JSON's numbers end at 64
+    bits.
+    """
     parts: tuple[SnapshotPart, ...]
 
 
@@ -72,6 +74,7 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
     """The snapshot object's bytes."""
     position: dict[str, Any] = msgspec.to_builtins(snapshot.position, str_keys=True)
     position["digest"] = digest_text(snapshot.position.digest)
+    del position["marks"]
     return seal(_StoredSnapshot(position=position, parts=snapshot.parts))
 
 

@@ -2,7 +2,8 @@
 
     item       8 bytes timestamp_us, big-endian | canonical DynamoDB-JSON
     position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
-               definition, base, base offset, open prepares (txid, prepared_us, record)
+               definition, base, base offset, open prepares (txid, prepared_us, record),
+               marks (offset, digest, items, item bytes)
     layouts    msgpack array of arrays, the layout in force first: sort keys of the local indexes (name, type), expiry attribute
     carried    under a token: 8 bytes timestamp_us, 8 offset, 4 number, big-endian
 
@@ -20,6 +21,7 @@ from stator.model.positions import (
     LaneId,
     LaneState,
     LogPosition,
+    Mark,
     Offset,
     OpenPrepare,
     Seq,
@@ -60,6 +62,13 @@ class _OpenPrepare(msgspec.Struct, array_like=True, frozen=True):
     raw: bytes
 
 
+class _Mark(msgspec.Struct, array_like=True, frozen=True):
+    offset: int
+    digest: bytes
+    items: int
+    item_bytes: int
+
+
 class _Position(msgspec.Struct, array_like=True, frozen=True):
     format: int
     next_offset: int
@@ -73,6 +82,7 @@ class _Position(msgspec.Struct, array_like=True, frozen=True):
     base: str
     base_offset: int
     prepares: list[_OpenPrepare]
+    marks: list[_Mark]
 
 
 class _Layout(msgspec.Struct, array_like=True, frozen=True):
@@ -137,6 +147,10 @@ def encode_position(position: LogPosition) -> bytes:
             base=position.base,
             base_offset=position.base_offset,
             prepares=[_OpenPrepare(one.txid, one.prepared_us, one.raw) for one in position.prepares],
+            marks=[
+                _Mark(mark.offset, mark.digest.to_bytes(_DIGEST_BYTES, "big"), mark.items, mark.item_bytes)
+                for mark in position.marks
+            ],
         ),
     )
 
@@ -171,6 +185,10 @@ def decode_position(data: bytes) -> LogPosition:
         base=stored.base,
         base_offset=Offset(stored.base_offset),
         prepares=tuple(OpenPrepare(one.txid, TimestampUs(one.prepared_us), one.raw) for one in stored.prepares),
+        marks=tuple(
+            Mark(Offset(mark.offset), int.from_bytes(mark.digest, "big"), mark.items, mark.item_bytes)
+            for mark in stored.marks
+        ),
     )
 
 

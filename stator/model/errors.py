@@ -15,6 +15,7 @@
     ├── NotLeaderError          somebody else leads; never leaves the router
     ├── LogError                the log refused or lost an append: its outcome is unknown (protocol R8)
     ├── DamagedDataError        bytes do not check: stop, do not skip
+    │   └── DivergedError           each byte checks, but a view is not what its log comes to
     └── StartupError            the operator must change something: one line and an exit code
 
 Texts are AWS's; `aws_type` is the name an SDK maps to an exception class.
@@ -204,6 +205,10 @@ class LogError(DomainError):
 
 class DamagedDataError(DomainError):
     """Stored bytes fail their check. Halt and rebuild; skipping would hide a loss."""
+
+
+class DivergedError(DamagedDataError):
+    """A view of a log holds something else than the log says. What to do is the same: make it anew."""
 
 
 class StartupError(DomainError):

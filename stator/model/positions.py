@@ -49,6 +49,16 @@ class OpenPrepare:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What everything below `offset` of a log comes to: the same for whoever folds it. The totals are those of `LogPosition`."""
+
+    offset: Offset
+    digest: int
+    items: int
+    item_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogPosition:
     """How far a fold has come. Stored in the same transaction as what it folded (R3).
 
@@ -72,6 +82,8 @@ class LogPosition:
     """Where that Base record lies."""
     prepares: tuple[OpenPrepare, ...] = ()
     """Transactions that are under way here, in the order of the log."""
+    marks: tuple[Mark, ...] = ()
+    """Taken on the way (`rules/stamps.py`) and not compared with a stamp of the log's yet; the newest is the last."""
 
     def lane(self, lane: LaneId = OWN_LANE) -> LaneState:
         """The lane's state; a lane never seen is at epoch 0, which no writer holds."""

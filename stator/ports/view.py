@@ -126,6 +126,13 @@ class ViewWriter(ViewReader, Protocol):
         """
         ...
 
+    def discard(self) -> None:
+        """Throw everything away, files included, and be an empty view at offset 0: for one that turned out to be wrong.
+
+        Whoever is in the middle of reading it gets an error. Raises OSError when no new files can be made; then call it again.
+        """
+        ...
+
     def close(self) -> None:
         """Give the files up."""
         ...

@@ -43,6 +43,8 @@ class Standing(msgspec.Struct, frozen=True):
     lag: int
     lag_s: float
     problem: str = ""
+    rebuilds: int = 0
+    """How often its view turned out to be wrong, and was made anew, since the process started."""
 
 
 class PartitionStatus(msgspec.Struct, frozen=True):
@@ -230,7 +232,8 @@ class _Board:
 
     def _standing(self, node: str, place: Place, end: int) -> Standing:
         lag = _UNKNOWN if end == _UNKNOWN else max(0, end - place.next_offset)
-        return Standing(node, place.duty, place.next_offset, lag, lag_seconds(place, end, self._now_us), place.problem)
+        lag_s = lag_seconds(place, end, self._now_us)
+        return Standing(node, place.duty, place.next_offset, lag, lag_s, place.problem, place.rebuilds)
 
 
 def lag_seconds(place: Place, end: int, now_us: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stator.model.errors import DamagedDataError
-from stator.model.positions import LogPosition, TimestampUs
+from stator.model.positions import LogPosition, Mark, Offset, TimestampUs
 from stator.model.records import Effect
 from stator.ports.view import Change, StoredItem, ViewReader, ViewWriter
 from stator.rules.evolve import digest_after
@@ -49,6 +49,10 @@ class GatheredChanges:
         self._item_bytes += len(image or b"") - len(found or b"")
         self._states[key] = None if image is None else StoredItem(timestamp_us, image)
         return found
+
+    def mark(self, offset: Offset) -> Mark:
+        """What the view comes to with the changes, which are all those below `offset`."""
+        return Mark(offset, self._digest, self._items, self._item_bytes)
 
     def total(self, position: LogPosition) -> LogPosition:
         """A position with the totals that the view has once it got the changes."""

@@ -11,7 +11,7 @@ from stator.rules.status import lag_seconds
 from stator.runtime.catalog import Catalog
 from stator.runtime.log_ends import ends_of
 from stator.runtime.meters import Metric, Reading
-from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION
+from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION, REBUILDS
 from stator.runtime.vitals import Vitals
 
 PATIENCE_S = 2.0
@@ -38,7 +38,8 @@ class LogGauges:
             (LAG_OFFSETS, lambda: self._behind(lambda place, end: end - place.next_offset)),
             (LAG_SECONDS, lambda: self._behind(lambda place, end: lag_seconds(place, end, self._clock.now_us()))),
             (EPOCH, self._epochs),
-            (DAMAGED, self._damaged),
+            (DAMAGED, lambda: self._of_log(lambda place: float(bool(place.problem)))),
+            (REBUILDS, lambda: self._of_log(lambda place: place.rebuilds)),
         ]
         for metric, read in gauges:
             vitals.meters.gauge(metric, read)
@@ -85,8 +86,8 @@ class LogGauges:
             if labels is not None and place.duty == "leads":
                 yield Reading(labels[1:], place.epoch)
 
-    def _damaged(self) -> Iterator[Reading]:
+    def _of_log(self, value: Callable[[Place], float]) -> Iterator[Reading]:
         for place in self._places:
             labels = self._labels(place)
             if labels is not None:
-                yield Reading((labels[0], labels[1], labels[3]), float(bool(place.problem)))
+                yield Reading((labels[0], labels[1], labels[3]), value(place))

@@ -71,6 +71,12 @@ LAG_SECONDS = Metric(
     ("duty", "table", "index", "log"),
 )
 DAMAGED = Metric("stator_damaged", "gauge", "1 for a log or view that does not check.", ("duty", "table", "log"))
+REBUILDS = Metric(
+    "stator_view_rebuilds",
+    "gauge",
+    "How often a view was found wrong and begun anew, since the process started.",
+    ("duty", "table", "log"),
+)
 DISK_FREE = Metric("stator_disk_free_bytes", "gauge", "Free space where the data lies.")
 DISK_TOTAL = Metric("stator_disk_total_bytes", "gauge", "Size of the file system where the data lies.")
 
@@ -97,6 +103,7 @@ OF_PROCESSES = (
     LAG_OFFSETS,
     LAG_SECONDS,
     DAMAGED,
+    REBUILDS,
     DISK_FREE,
     DISK_TOTAL,
 )

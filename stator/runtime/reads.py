@@ -176,7 +176,7 @@ def size_of(replica: Replica) -> Size:
 
 def place_of(replica: Replica, duty: Duty, epoch: int = 0) -> Place:
     """Where a process stands with the log that this replica follows."""
-    position, damaged = replica.position, replica.damaged
+    position, reason = replica.position, replica.damaged or replica.distrust_reason
     size = size_of(replica)
     return Place(
         log_id=replica.log_id,
@@ -186,5 +186,7 @@ def place_of(replica: Replica, duty: Duty, epoch: int = 0) -> Place:
         epoch=epoch,
         items=size.items,
         bytes=size.bytes,
-        problem="" if damaged is None else damaged.message,
+        problem="" if reason is None else reason.message,
+        rebuilding=reason is not None and replica.damaged is None,
+        rebuilds=replica.rebuilds,
     )

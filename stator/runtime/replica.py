@@ -1,8 +1,11 @@
 """Follows one log and keeps one view of it: the loop that leaders, materializers and catalog readers share.
 
 Each burst of messages goes through acceptance (R1, R2), becomes changes, and is applied together with the new position in one
-transaction, so that being killed anywhere and starting again gives the same view. A record that does not check halts the
-replica: a view must not go on from a log it does not understand.
+transaction, so that being killed anywhere and starting again gives the same view.
+
+A view that turns out to be wrong (a stamp says something else, bytes do not check) is served no more, thrown away, and made anew
+from the log. What is found wrong again on the way is the log's own damage, and halts the replica: a view must not go on from a
+log it does not understand.
 """
 
 import asyncio
@@ -11,7 +14,7 @@ from dataclasses import replace
 
 import structlog
 
-from stator.codec.catalog_entries import layout_of
+from stator.codec.catalog_entries import layout_of, name_of
 from stator.codec.log_records import (
     decode_base,
     decode_changes,
@@ -19,16 +22,19 @@ from stator.codec.log_records import (
     decode_envelope,
     decode_index_batch,
     decode_progress,
+    decode_stamp,
 )
 from stator.codec.open_prepares import closed_us, prepares_after
-from stator.model.errors import DamagedDataError, LogError
-from stator.model.positions import LaneState, LogId, LogPosition, Offset
+from stator.codec.snapshot_files import digest_text
+from stator.model.errors import DamagedDataError, DivergedError, LogError
+from stator.model.positions import OWN_LANE, Epoch, LaneState, LogId, LogPosition, Mark, Offset
 from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, source_reached
 from stator.ports.log import Log
 from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
 from stator.rules.local_rows import NO_ROWS
 from stator.rules.request_tokens import Token, tokens_of
+from stator.rules.stamps import disproved, is_marked, unstamped, with_mark
 from stator.runtime.gathered_changes import GatheredChanges
 
 _log = structlog.get_logger()
@@ -42,6 +48,9 @@ that is away."""
 
 Accepted = Callable[[Offset, Envelope], None]
 """Told of each accepted record, after the view holds it."""
+
+Differs = Callable[[Offset, Envelope, Mark, Mark], None]
+"""Told of a stamp (where it lies, its record) that is not the view's own mark, and of both. May raise."""
 
 KnownEffects = Callable[[Envelope], list[Effect] | None]
 """A leader knows the effects of its own records and need not decode them again."""
@@ -58,15 +67,32 @@ class Replica:
         self.view = view
         self.observers: list[Accepted] = []
         self.on_damage: list[Callable[[DamagedDataError], None]] = []
-        """Told when the log or the view does not check: nothing more will be folded."""
+        """Told when the log or the view does not check: from now on nothing may be read from the view, until it is `trusted`."""
         self.known_effects: KnownEffects | None = None
+        self.distrust_reason: DamagedDataError | None = None
+        """Why the view is being made anew; None while it is not."""
         self.damaged: DamagedDataError | None = None
+        """What makes that impossible: the replica has halted."""
+        self.rebuilds = 0
+        """How often the view was begun anew."""
         self.records_ignored = 0
         self._log = log
         self._install_base = install_base
         self._remembers = remembers
         self._waiters: list[tuple[Offset, asyncio.Future[None]]] = []
         self._deriving: asyncio.Future[None] | None = None
+        self._following: asyncio.Timeout | None = None
+        self._discarded = False
+        """Whether a view that is not trusted has been begun anew."""
+        self._fresh_until = Offset(0)
+        """Below this the view holds what this very process has folded, from the log's first record on."""
+        self._told_until = Offset(0)
+        self._disputed_epoch = Epoch(0)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the view may be read: nothing is known to be wrong with it."""
+        return self.distrust_reason is None
 
     @property
     def position(self) -> LogPosition:
@@ -74,25 +100,39 @@ class Replica:
         return self.view.position
 
     async def run(self) -> None:
-        """Follow the log until cancelled or damaged."""
-        if self.view.position.next_offset == 0:
-            self.view.install((), LogPosition())  # what an interrupted installation of a base may have left
-        if self.view.position.definition:
-            self._derive_meanwhile()
+        """Follow the log until cancelled, or damaged for good."""
         try:
-            await self._follow()
+            while self.damaged is None:
+                await self._follow_trusting()
+                if self.damaged is None:
+                    await self._begin_anew()
         finally:
             if self._deriving is not None:
                 self._deriving.cancel()
 
+    async def _follow_trusting(self) -> None:
+        """Follow the log as long as the view is trusted."""
+        try:
+            async with asyncio.timeout(None) as self._following:  # `distrust` lets the time be up
+                await self._follow()
+        except TimeoutError:
+            pass
+        except DamagedDataError as error:
+            self._following = None
+            self.distrust(error)
+        finally:
+            self._following = None
+
     async def _follow(self) -> None:
-        while self.damaged is None:
+        if self.view.position.next_offset == 0:
+            self.view.install((), LogPosition())  # what an interrupted installation of a base may have left
+        if self.view.position.definition:
+            self._derive_meanwhile()
+        while True:
             reader = self._log.read(self.log_id, self.view.position.next_offset)
             try:
-                while self.damaged is None:
+                while True:
                     await self.fold(await reader.read())
-            except DamagedDataError as error:
-                self._halt(error)
             except (LogError, OSError) as error:
                 # Brokers away, a full disk, or a log whose table is being deleted: whoever deletes it also ends this task.
                 _log.warning("replica_interrupted", log_id=self.log_id, reason=str(error))
@@ -100,18 +140,55 @@ class Replica:
             finally:
                 reader.close()
 
-    def _halt(self, error: DamagedDataError) -> None:
-        self.damaged = error
-        _log.error("replica_halted", log_id=self.log_id, reason=error.message)
-        self._release(DamagedDataError(error.message))
+    def distrust(self, error: DamagedDataError) -> None:
+        """The view, or the log, does not check: read nothing more from the view, and make it anew. Whoever finds out may say so."""
+        if self.damaged is not None or not (self.trusted or self._discarded):
+            return
+        if self.trusted:
+            event = "replica_diverged" if isinstance(error, DivergedError) else "replica_damaged"
+            _log.error(event, **self._place(), reason=error.message)
+            self.distrust_reason, self._discarded = error, False
+        else:
+            _log.error("replica_halted", **self._place(), reason=error.message)
+            self.damaged = error
+            self._release(DamagedDataError(error.message))
+        if self._following is not None:
+            self._following.reschedule(asyncio.get_running_loop().time())
         for tell in self.on_damage:
             tell(error)
+
+    async def _begin_anew(self) -> None:
+        if self._deriving is not None:
+            self._deriving.cancel()
+            self._deriving = None
+        while True:
+            try:
+                self._fresh_until = await self._log.end(self.log_id)
+                self.view.discard()
+            except (LogError, OSError) as error:
+                _log.warning("rebuild_put_off", log_id=self.log_id, reason=str(error))
+                await _pause(REOPEN_S)
+            else:
+                self._discarded = True
+                self.rebuilds += 1
+                self._settle()
+                return
+
+    def _settle(self) -> None:
+        """Trust a view that was made anew once it has all that the log held when it was begun."""
+        reached = self.view.position.next_offset
+        if self._discarded and not self.trusted and reached >= self._fresh_until:
+            self.distrust_reason = None
+            _log.info("replica_rebuilt", **self._place(), next_offset=reached)
+
+    def _place(self) -> dict[str, object]:
+        return {"log_id": self.log_id, "table": name_of(self.view.position.definition)}
 
     async def reached(self, next_offset: Offset) -> None:
         """Return once the view has folded everything below `next_offset`."""
         if self.damaged is not None:
             raise self.damaged
-        if self.view.position.next_offset >= next_offset:
+        if self.trusted and self.view.position.next_offset >= next_offset:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((next_offset, waiter))
@@ -138,7 +215,7 @@ class Replica:
     def _fold_plain(self, records: list[tuple[Offset, Envelope]]) -> None:
         if not records:
             return
-        step = _Step(self.log_id, self.view, remembers=self._remembers)
+        step = _Step(self.log_id, self.view, self._differs, remembers=self._remembers)
         told = [(offset, record) for offset, record in records if step.take(offset, record, self.known_effects)]
         self.records_ignored += len(records) - len(told)
         step.apply(self.view)
@@ -148,10 +225,11 @@ class Replica:
         """The log's first definition brings the local indexes: nobody reads before they are there, and what a base put under them
         is gone through first. Of a later one only the order of expiry can be new, and the log goes on meanwhile.
         """
-        step = _Step(self.log_id, self.view, remembers=self._remembers)
+        step = _Step(self.log_id, self.view, self._differs, remembers=self._remembers)
         if not step.take(offset, record, None):
             self.records_ignored += 1
             step.apply(self.view)
+            self._tell(())
             return
         first = not self.view.position.definition
         self.view.lay_out(layout_of(step.position.definition))
@@ -177,7 +255,7 @@ class Replica:
                 _log.warning("rows_put_off", log_id=self.log_id, reason=str(error))
                 await _pause(REOPEN_S)
             except DamagedDataError as error:
-                self._halt(error)
+                self.distrust(error)
                 return
 
     async def _fold_base(self, offset: Offset, record: Envelope) -> None:
@@ -187,6 +265,7 @@ class Replica:
         if lane is None:
             self.records_ignored += 1
             self.view.apply([], after)
+            self._tell(())
             return
         if self.view.layout != NO_ROWS:
             raise DamagedDataError(
@@ -207,12 +286,31 @@ class Replica:
             raise DamagedDataError(f"log {self.log_id}: base {base.snapshot_object} does not have the digest announced")
         self._tell([(offset, record)])
 
+    def _differs(self, offset: Offset, record: Envelope, mine: Mark, stamp: Mark) -> None:
+        """The log's stamp at `offset` is not our own mark. A view made from nothing but the log by this very process does not give
+        way to it: then it is the leader of that epoch who was wrong, and so may be all its other stamps.
+        """
+        if record.epoch == self._disputed_epoch:
+            return
+        what = (
+            f"the stamp at {offset} says that the records below {stamp.offset} come to {stamp.items} items of"
+            f" {stamp.item_bytes} bytes with digest {digest_text(stamp.digest)}, this view to {mine.items} of"
+            f" {mine.item_bytes} with {digest_text(mine.digest)}"
+        )
+        if offset >= self._fresh_until:
+            raise DivergedError(f"log {self.log_id}: {what}")
+        self._disputed_epoch = record.epoch
+        _log.error("stamp_disputed", **self._place(), epoch=record.epoch, reason=what)
+
     def _tell(self, told: Sequence[tuple[Offset, Envelope]]) -> None:
+        reached = self.view.position.next_offset
         for observe in self.observers:
             for offset, record in told:
-                observe(offset, record)
-        if self._waiters:
-            reached = self.view.position.next_offset
+                if offset >= self._told_until:  # a view that was made anew has gone past it before
+                    observe(offset, record)
+        self._told_until = max(self._told_until, reached)
+        self._settle()
+        if self._waiters and self.trusted:
             due = [waiter for offset, waiter in self._waiters if offset <= reached]
             self._waiters = [entry for entry in self._waiters if entry[0] > reached]
             for waiter in due:
@@ -234,9 +332,10 @@ async def _pause(seconds: float) -> None:
 class _Step:
     """A burst on its way into a view, and the position it leads to in parts that are cheap to change."""
 
-    def __init__(self, log_id: LogId, view: ViewWriter, *, remembers: bool) -> None:
+    def __init__(self, log_id: LogId, view: ViewWriter, differs: Differs, *, remembers: bool) -> None:
         start = view.position
         self._log_id = log_id
+        self._differs = differs
         self._start = start
         self._changes = GatheredChanges(view)
         self._remembers = remembers
@@ -246,6 +345,7 @@ class _Step:
         self._timestamp_us = start.timestamp_us
         self._definition = start.definition
         self._prepares = start.prepares
+        self._marks = start.marks
 
     def take(self, offset: Offset, record: Envelope, known_effects: KnownEffects | None) -> bool:
         """Add one record if it counts; whether it did."""
@@ -253,6 +353,8 @@ class _Step:
             raise DamagedDataError(f"log {self._log_id}: message {offset} came where {self._next_offset} was due")
         if record.log_id != self._log_id:
             raise DamagedDataError(f"log {self._log_id} holds a record of log {record.log_id} at {offset}")
+        if is_marked(offset) and OWN_LANE in self._lanes:  # nobody leads an index's log, so nobody stamps it
+            self._marks = with_mark(self._marks, self._changes.mark(offset))
         self._next_offset = Offset(offset + 1)
         lane = accept(self._lanes.get(record.lane, LaneState()), record)
         if lane is None:
@@ -275,12 +377,22 @@ class _Step:
                 lane = source_reached(lane, decode_progress(record))
             case Kind.DEFINE:
                 self._definition = decode_define(record)
+            case Kind.BARRIER:
+                self._take_stamp(offset, record)
             case _:
                 pass
         self._lanes[record.lane] = lane
         self._timestamp_us = max(self._timestamp_us, record.timestamp_us)
         self._prepares = prepares_after(self._prepares, record)
         return True
+
+    def _take_stamp(self, offset: Offset, record: Envelope) -> None:
+        stamp = decode_stamp(record)
+        if stamp is not None:
+            mine = disproved(self._marks, stamp)
+            if mine is not None:
+                self._differs(offset, record, mine, stamp)
+            self._marks = unstamped(self._marks, stamp)
 
     @property
     def position(self) -> LogPosition:
@@ -293,6 +405,7 @@ class _Step:
             closed_us=closed_us(self._timestamp_us, self._prepares),
             definition=self._definition,
             prepares=self._prepares,
+            marks=self._marks,
         )
         return self._changes.total(position)
 

@@ -83,8 +83,12 @@ class Vitals:
 
     async def _check_places(self) -> list[str]:
         return [
-            f"log {place.log_id} ({place.duty}) does not check: {place.problem}. If no other process says so, stop this one"
-            " and delete its views: they are made again from the log"
+            f"log {place.log_id} ({place.duty}) does not check: {place.problem}. "
+            + (
+                "The view is being made anew from the log"
+                if place.rebuilding
+                else "If no other process says so, stop this one and delete its views: they are made again from the log"
+            )
             for place in self.standing()
             if place.problem
         ]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Offset, Seq, TimestampUs, WriterId
+from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Mark, Offset, Seq, TimestampUs, WriterId
 from stator.model.tables import KeyAttribute
 from stator.ports.view import Change, StoredItem, ViewReader, Views, ViewWriter
 from stator.rules.local_rows import NO_ROWS, LocalLayout, row_keys
@@ -29,6 +29,7 @@ POSITION = LogPosition(
     definition=b'{"TableName":"T"}',
     base="snapshots/00000001/0000000000000009.snap",
     base_offset=Offset(3),
+    marks=(Mark(Offset(16), 2**128 - 1, 1, 20), Mark(Offset(32), 0, 2, 40)),
 )
 
 KEYS = st.binary(min_size=1, max_size=1_040) | st.builds(
@@ -257,6 +258,32 @@ class ViewContract(ABC):
         assert view.position == POSITION
         assert contents(view) == [(b"a", StoredItem(TimestampUs(1), b"kept"))]
         views.close()
+
+    def test_a_discarded_view_is_empty_at_once_and_can_be_filled_again(self) -> None:
+        views = self.open_views()
+        view = views.open(1)
+        lay_out(view, BY_LIKES)
+        view.apply([post(b"%016d" % number, number) for number in range(200)], POSITION)
+        view.discard()
+        assert (view.position, view.layout, contents(view), derived(view)) == (LogPosition(), NO_ROWS, [], [])
+        view.apply([put(b"a", b"again")], at(1))
+        assert views.open(1).get(b"a") == StoredItem(TimestampUs(1), b"again")
+        views.close()
+        views = self.open_views()
+        assert contents(views.open(1)) == [(b"a", StoredItem(TimestampUs(1), b"again"))]
+        views.close()
+
+    def test_a_view_can_be_discarded_while_it_is_read_and_its_rows_are_derived(self, views: Views) -> None:
+        view = views.open(1)
+        view.apply([post(b"%016d" % number, number) for number in range(200)], at(3))
+        view.lay_out(BY_LIKES)
+        deriving = view.derive()
+        next(deriving)
+        with closing(view.scan(b"", None)) as scan:
+            next(scan)
+            view.discard()
+        assert list(deriving) == []
+        assert (contents(view), derived(view), view.layout) == ([], [], NO_ROWS)
 
     def test_a_view_closed_by_itself_can_be_opened_again(self, views: Views) -> None:
         view = views.open(1)

@@ -14,6 +14,7 @@ from stator.codec.log_records import (
     INDEX_ROWS,
     PREPARE,
     PROGRESS,
+    STAMP,
     decode_abort,
     decode_base,
     decode_claim,
@@ -24,6 +25,7 @@ from stator.codec.log_records import (
     decode_index_batch,
     decode_preparation,
     decode_progress,
+    decode_stamp,
     encode_abort,
     encode_base,
     encode_claim,
@@ -34,9 +36,10 @@ from stator.codec.log_records import (
     encode_index_batch,
     encode_preparation,
     encode_progress,
+    encode_stamp,
     fingerprint,
 )
-from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
+from stator.model.positions import Epoch, LaneId, LaneState, LogId, Mark, Offset, Seq, TimestampUs, WriterId
 from stator.model.records import (
     Abort,
     Base,
@@ -88,8 +91,14 @@ EXAMPLES: dict[Kind, tuple[str | None, bytes]] = {
 }
 
 
+STAMPED = Mark(Offset(3_000), 2**128 - 1, 17, 4_711)
+
+
 def example(kind: Kind) -> bytes:
-    schema, payload = EXAMPLES[kind]
+    return written(kind, *EXAMPLES[kind])
+
+
+def written(kind: Kind, schema: str | None, payload: bytes) -> bytes:
     return encode_envelope(
         kind,
         LogId(7),
@@ -132,6 +141,13 @@ def test_stored_payloads_mean_what_they_meant() -> None:
     assert decode_preparation(record(Kind.PREPARE)) == PREPARATION
     assert decode_commit(record(Kind.COMMIT)) == COMMITTED
     assert decode_abort(record(Kind.ABORT)) == ABORTED
+
+
+def test_a_stored_stamp_means_what_it_meant_and_other_barriers_carry_none() -> None:
+    stored_stamp = (GOLDEN / "stamp.record").read_bytes()
+    assert decode_stamp(decode_envelope(stored_stamp)) == STAMPED
+    assert written(Kind.BARRIER, STAMP, encode_stamp(STAMPED)) == stored_stamp
+    assert decode_stamp(record(Kind.BARRIER)) is None
 
 
 def test_the_numbers_of_kinds_never_change() -> None:

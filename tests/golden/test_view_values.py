@@ -20,6 +20,7 @@ from stator.model.positions import (
     LaneId,
     LaneState,
     LogPosition,
+    Mark,
     Offset,
     OpenPrepare,
     Seq,
@@ -48,12 +49,14 @@ POSITION = LogPosition(
     base="snapshots/00000001/0000000000000009.snap",
     base_offset=Offset(2),
     prepares=(OpenPrepare(b"txid", TimestampUs(1_700_000_000_000_001), b"record"),),
+    marks=(Mark(Offset(999_000), 2**127 + 2, 3, 301), Mark(Offset(1_000_000), 1, 2, 300)),
 )
 POSITION_V4 = bytes.fromhex(
-    "9c04ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
+    "9d04ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
     "1e4001cf00060a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f"
     "30303030303030312f303030303030303030303030303030392e736e6170029193c40474786964cf00060a24181e4001c406"
-    "7265636f7264",
+    "7265636f72649294ce000f3e58c4108000000000000000000000000000000203cd012d94ce000f4240c41000000000000000"
+    "00000000000000000102cd012c",
 )
 
 
@@ -76,7 +79,7 @@ def test_no_field_of_a_position_is_forgotten() -> None:
 
 def test_another_format_is_recognised() -> None:
     with pytest.raises(DamagedDataError, match="format 3"):
-        decode_position(POSITION_V4.replace(b"\x9c\x04", b"\x9c\x03", 1))
+        decode_position(POSITION_V4.replace(b"\x9d\x04", b"\x9d\x03", 1))
 
 
 @pytest.mark.parametrize("length", range(len(POSITION_V4)))

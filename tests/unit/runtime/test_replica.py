@@ -322,19 +322,20 @@ class FailsOnce(MemoryView):
         yield from super().derive()
 
 
-def test_a_view_whose_rows_cannot_be_derived_halts_the_replica() -> None:
+def test_a_view_whose_rows_cannot_be_derived_is_made_anew() -> None:
     async def scenario() -> None:
         log, view = RandomLog(LOG, random.Random(8)), FailsOnce(DamagedDataError("a stored item is cut"))
         log.claim()
         log.define(expiring=False)
-        replica = await large_view(log, view)
+        log.grow(20)
+        log.define(expiring=True)
+        replica = replica_on(view, store_of(log.messages))
         told: list[DamagedDataError] = []
         replica.on_damage.append(told.append)
-        log.define(expiring=True)
-        await replica.fold(log.messages[2:])
-        await asyncio.sleep(1)
-        assert replica.damaged is not None
-        assert told == [replica.damaged]
+        with following(replica):
+            await asyncio.sleep(1)
+            assert (len(told), replica.rebuilds, replica.trusted) == (1, 1, True)
+            assert_is_fold(view, log)
 
     run(scenario())
 
