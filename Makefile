@@ -57,6 +57,9 @@ test: toolchain setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS) ## everything
 sim: setup .venv/.dev ## run SEEDS=n simulated clusters
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
 
+sim-mutants: setup .venv/.dev ## what the simulator is worth: plant bugs, count the seeds until each is found
+	$(BIN)/python -m tests.simulation.mutants $(ARGS)
+
 tla: toolchain setup .venv/.dev .tools/tla/.stamp ## model check the protocol as far as every push does
 	$(BIN)/pytest --durations 0 tests/tla $(ARGS)
 
@@ -69,8 +72,9 @@ clients: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## each common client 
 compose-test: docker setup .venv/.dev ## run the containers through writes, faults and a restart (its own project and volumes)
 	COMPOSE="$(COMPOSE)" $(BIN)/pytest -m compose --timeout 3600 --durations 0 tests/compose $(ARGS)
 
-nightly: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, ten times the kills and random requests, the containers
+nightly: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, every planted bug, ten times the kills and random requests, the containers
 	@$(MAKE) sim SEEDS=2000
+	@$(MAKE) sim-mutants ARGS="--jobs 2"
 	$(BIN)/pytest --times 10 --timeout 3600 tests/integration/test_kill_standalone.py tests/integration/test_differential.py
 	@$(MAKE) compose-test
 
@@ -146,4 +150,4 @@ toolchain:
 docker:
 	@$(COMPOSE) version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { echo 'This needs a running Docker engine and the Compose plugin, 2.24 or newer: https://docs.docker.com/compose/install' >&2; exit 1; }
 
-.PHONY: nightly run cluster cluster-down cluster-clean up down setup check test sim tla tla-deep clients compose-test bench lock help toolchain docker
+.PHONY: nightly run cluster cluster-down cluster-clean up down setup check test sim sim-mutants tla tla-deep clients compose-test bench lock help toolchain docker

@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
+from typing import ParamSpec
 
 import structlog
 
@@ -34,6 +35,8 @@ from tests.simulation.history import Told
 from tests.simulation.loop import OWNER, NothingToDoError, SimulatedLoop
 from tests.simulation.workload import Workload, create_request
 
+P = ParamSpec("P")
+
 LIVENESS_S = 15.0
 """How long a partition may take to answer a write once all faults have ended."""
 QUIET_S = 60.0
@@ -49,6 +52,7 @@ class Result:
 
     seed: int
     problems: list[str] = field(default_factory=list)
+    """Each begins with the name of what noticed it, and a colon."""
     trace: str = ""
     faults: int = 0
     attempts: int = 0
@@ -70,9 +74,9 @@ def run_seed(seed: int, *, verbose: bool = False) -> Result:
     try:
         loop.run_until_complete(run.play())
     except NothingToDoError:
-        run.result.problems.append("everybody waits for somebody")
+        run.result.problems.append("liveness: everybody waits for somebody")
     except Exception:  # noqa: BLE001 - a seed that breaks the simulator is to be told like any other
-        run.result.problems.append(traceback.format_exc(limit=-3))
+        run.result.problems.append(f"raised: {traceback.format_exc(limit=-3)}")
     finally:
         run.finish()
         loop.run_cleanup()
@@ -98,7 +102,7 @@ class _Run:
         owner = OWNER.get()
         line = f"{owner.name if owner else 'world'}: {event.pop('event')} {event}"
         if method in {"error", "critical"}:
-            self.result.problems.append(line)
+            self.result.problems.append(f"error in the log: {line}")
         self._tell(line)
         raise structlog.DropEvent
 
@@ -110,7 +114,7 @@ class _Run:
         """Sum up."""
         result = self.result
         if hasattr(self, "_cluster"):
-            result.problems.extend(self._cluster.failures)
+            result.problems.extend(f"task failed: {failure}" for failure in self._cluster.failures)
             result.attempts = len(self._workload.history.attempts)
             result.faults = self._faults.struck
             for log_id in self._cluster.store.ids():
@@ -118,7 +122,7 @@ class _Run:
                     self._trace.update(message.data)
             for attempt in self._workload.history.attempts:
                 self._trace.update(repr(attempt).encode())
-        result.problems.extend(self._loop.failures)
+        result.problems.extend(f"callback failed: {failure}" for failure in self._loop.failures)
         result.simulated_s = self._loop.time()
         result.steps = self._loop.steps
         self._trace.update(f"{result.steps} {result.simulated_s}".encode())
@@ -163,7 +167,7 @@ class _Run:
                 deadline = self._loop.time() + SETUP_S
                 while (error := await self._workload.control(operation, body)) is not None:
                     if self._loop.time() > deadline:
-                        self.result.problems.append(f"{operation} was not done: {error!r}")
+                        self.result.problems.append(f"liveness: {operation} was not done: {error!r}")
                         return
                     await asyncio.sleep(0.5)
         tables = {name: held.table for name, held in self._catalog().tables.items()}
@@ -192,7 +196,7 @@ class _Run:
         events += [(others.uniform(0, lasts_s), "define") for _ in range(others.choice((0, 0, 3, 8)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
-            self.result.problems.extend(self._leaders.check(self._cluster))
+            self._require(self._leaders.check, self._cluster)
             match what:
                 case "operations":
                     for _ in range(dice.choice((1, 1, 2, 8))):
@@ -204,7 +208,7 @@ class _Run:
                 case "fault":
                     self._tell(f"*** {self._faults.strike()}")
                 case "check":
-                    self.result.problems.extend(view_equals_fold.check(self._cluster))
+                    self._require(view_equals_fold.check, self._cluster)
                 case _:
                     self._under_way.append(loop.create_task(self._ask_restore()))
                     self._under_way.append(loop.create_task(self._keep_busy()))
@@ -244,7 +248,7 @@ class _Run:
                     todo.pop(attempt.log_id, None)
         if todo:
             self.result.problems.append(
-                f"logs {sorted(todo)} answer no write {LIVENESS_S:.0f} s after the faults ended"
+                f"liveness: logs {sorted(todo)} answer no write {LIVENESS_S:.0f} s after the faults ended"
             )
 
     def _lies_elsewhere(self, table: Table, log_id: LogId) -> bool:
@@ -259,39 +263,42 @@ class _Run:
             if not problems or self._loop.time() > deadline:
                 break
         self.result.problems.extend(problems)
-        self.result.problems.extend(view_equals_fold.check(self._cluster))
-        self.result.problems.extend(self._of_logs())
+        self._require(view_equals_fold.check, self._cluster)
+        self._check_logs()
 
     def _unsettled(self) -> Iterator[str]:
         store, objects = self._cluster.store, self._cluster.archive_objects
         exist = set(store.ids())
         for name, replica in view_equals_fold.replicas(self._cluster):
             if replica.log_id not in exist:
-                yield f"{name}: keeps a view of log {replica.log_id}, which is gone"
+                yield f"liveness: {name}: keeps a view of log {replica.log_id}, which is gone"
             elif replica.position.next_offset < store.end(replica.log_id):
-                yield f"{name}: view of log {replica.log_id} stands at {replica.position.next_offset}"
+                yield f"liveness: {name}: view of log {replica.log_id} stands at {replica.position.next_offset}"
         for table in self._tables:
             defined = self._catalog().table(table.name)
             assert defined is not None
-            yield from definitions.check(store, defined)
-            yield from expiry.left_over(store, defined, self._cluster.loop.time())
-            yield from index_equals_projection.check(store, objects, table)
+            yield from _told(definitions.check, store, defined)
+            yield from _told(expiry.left_over, store, defined, self._cluster.loop.time())
+            yield from _told(index_equals_projection.check, store, objects, table)
             for partition in table.partitions:
-                yield from archive_equals_log.check(store, objects, partition.log_id, whole=True)
-        yield from archive_equals_log.check(store, objects, CATALOG_LOG, whole=False)
+                yield from _told(archive_equals_log.whole, store, objects, partition.log_id)
+        yield from _told(archive_equals_log.check, store, objects, CATALOG_LOG)
 
-    def _of_logs(self) -> Iterator[str]:
+    def _check_logs(self) -> None:
         store = self._cluster.store
         for log_id in store.ids():
-            yield from gapless.check(store, log_id)
+            self._require(gapless.check, store, log_id)
         for table in self._tables:
             for partition in table.partitions:
                 log_id = partition.log_id
                 attempts = [one for one in self._workload.history.attempts if one.log_id == log_id]
-                yield from acked_in_log.check(store, log_id, attempts)
-                yield from expiry.check(store, log_id)
-                yield from strong_reads.check(store, log_id, attempts)
-                yield from eventual_reads.check(store, log_id, attempts)
+                self._require(acked_in_log.check, store, log_id, attempts)
+                self._require(expiry.check, store, log_id)
+                self._require(strong_reads.check, store, log_id, attempts)
+                self._require(eventual_reads.check, store, log_id, attempts)
+
+    def _require(self, check: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs) -> None:
+        self.result.problems.extend(_told(check, *args, **kwargs))
 
     async def _ask_restore(self) -> None:
         """Any instant, and often the newest, whose writes may be on their way."""
@@ -311,22 +318,28 @@ class _Run:
         for source_name, target_name, at_us in history.restores:
             while (target := self._catalog().table(target_name)) is None or target.status != "ACTIVE":
                 if self._loop.time() > deadline:
-                    self.result.problems.append(f"{target_name} is not restored after {QUIET_S:.0f} s")
+                    self.result.problems.append(f"liveness: {target_name} is not restored after {QUIET_S:.0f} s")
                     return
                 await asyncio.sleep(0.2)
             source = next(table for table in self._tables if table.name == source_name)
             store, objects = cluster.store, cluster.archive_objects
-            self.result.problems.extend(restore_equals_model.check(store, objects, source, target, at_us))
-            self.result.problems.extend(index_equals_projection.check(store, objects, target))
+            self._require(restore_equals_model.check, store, objects, source, target, at_us)
+            self._require(index_equals_projection.check, store, objects, target)
 
     async def _dropped(self) -> None:
         if self._doomed is None:
             return
         # A process that dies after the catalog's entry is gone leaves the logs to the next but one look for such.
         deadline = self._loop.time() + QUIET_S + 2 * SWEEP_S
-        while problems := list(deletion.check(self._cluster.store, self._doomed, self._catalog())):
+        while any(deletion.check(self._cluster.store, self._doomed, self._catalog())):
             if self._loop.time() > deadline:
-                self.result.problems.extend(f"{problem}, after {QUIET_S + 2 * SWEEP_S:.0f} s" for problem in problems)
+                self._require(deletion.check, self._cluster.store, self._doomed, self._catalog())
                 return
             await self._workload.drop(DOOMED)
             await asyncio.sleep(1.0)
+
+
+def _told(check: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs) -> Iterator[str]:
+    """What a checker says, under the name of its module."""
+    name = check.__module__.rpartition(".")[2]
+    return (f"{name}: {problem}" for problem in check(*args, **kwargs))

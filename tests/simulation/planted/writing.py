@@ -1,0 +1,72 @@
+"""Bugs of who writes a log and of what counts in it: R1 to R8."""
+
+from typing import Any
+
+from services.leader import group_commit, leadership
+from stator.model.errors import LogError, ServiceUnavailableError
+from stator.model.positions import LaneState, Offset, TimestampUs
+from stator.model.records import Envelope, Kind
+from stator.rules import acceptance
+from tests.simulation.planting import Patch, plant
+
+
+@plant("R6")
+def any_report_confirms(patch: Patch) -> None:
+    """A success report counts, wherever it says the record lies (R6)."""
+
+    def reported(self: Any, batch: Any, offset: Offset | None, error: LogError | None) -> None:
+        if error is None and self._in_flight and batch.seq >= self._in_flight[0].seq:
+            while self._in_flight and self._in_flight[0].seq <= batch.seq:
+                self._confirm_first(Offset(self.confirmed_offset + 1))
+            self._schedule_cut()
+
+    def accepted(self: Any, seq: int, offset: Offset) -> None:
+        self._effects.pop(seq, None)
+
+    patch.setattr(group_commit.GroupCommit, "_reported", reported)
+    patch.setattr(group_commit.GroupCommit, "accepted", accepted)
+
+
+@plant("R1")
+def no_sequence(patch: Patch) -> None:
+    """Readers take whatever the writer in force wrote, and do not count (R1)."""
+
+    def accepts(lane: LaneState, record: Envelope) -> bool:
+        if record.kind is Kind.CLAIM:
+            return record.epoch > lane.epoch
+        return (record.epoch, record.writer) == (lane.epoch, lane.writer)
+
+    patch.setattr(acceptance, "accepts", accepts)
+
+
+@plant("R8")
+def errors_mean_not_written(patch: Patch) -> None:
+    """An append that was reported as failed is taken to have failed (R8)."""
+    doubt = leadership.Leadership._doubt
+
+    def sure(self: Any) -> None:
+        for waiting in self._group.close():
+            if not waiting.future.done():
+                waiting.future.set_exception(ServiceUnavailableError("not written"))
+        doubt(self)
+
+    patch.setattr(leadership.Leadership, "_doubt", sure)
+
+
+@plant("R4")
+def claims_disown(patch: Patch) -> None:
+    """A leader takes its next name when it claims and not when it has won. Found before it was planted."""
+    won = leadership.Leadership._accepted
+
+    def forgetful(self: Any, offset: Offset, record: Envelope) -> None:
+        if record.kind is not Kind.CLAIM and self.state is leadership.State.CLAIMING:
+            return
+        won(self, offset, record)
+
+    patch.setattr(leadership.Leadership, "_accepted", forgetful)
+
+
+@plant("R5")
+def clock_is_the_timestamp(patch: Patch) -> None:
+    """Versions are the clock's, which the next leader's clock may lie behind."""
+    patch.setattr(leadership.Leadership, "_timestamp", lambda self: TimestampUs(self._clock.now_us()))
