@@ -33,6 +33,8 @@ OPERATIONS = {
     "Scan": 8,
     "BatchGetItem": 6,
     "BatchWriteItem": 6,
+    "TransactGetItems": 6,
+    "TransactWriteItems": 20,
 }
 """How often each is drawn."""
 TABLE = "compared"
@@ -105,7 +107,34 @@ class _Request:
                 return {"RequestItems": {TABLE: self._with_placeholders(part)}}
             case "BatchWriteItem":
                 return {"RequestItems": {TABLE: [self._write() for _ in range(self._dice.randint(1, 4))]}}
+            case "TransactGetItems":
+                return {"TransactItems": [_Request(self._dice).get() for _ in range(self._dice.randint(1, 3))]}
+            case "TransactWriteItems":
+                return {"TransactItems": [_Request(self._dice).action() for _ in range(self._dice.randint(1, 3))]}
         return self._with_placeholders(body)
+
+    def get(self) -> dict[str, Any]:
+        """One of a TransactGetItems."""
+        body: dict[str, Any] = {"TableName": TABLE, "Key": self._key()}
+        self._sometimes(0.4, body, "ProjectionExpression", self._projection)
+        return {"Get": self._with_placeholders(body)}
+
+    def action(self) -> dict[str, Any]:
+        """One of a TransactWriteItems. Conditions that are often true, or no transaction would be."""
+        body: dict[str, Any] = {"TableName": TABLE}
+        kind = self._dice.choice(("Put", "Put", "Update", "Delete", "ConditionCheck"))
+        if kind == "Put":
+            body["Item"] = self._item()
+        else:
+            body["Key"] = self._key()
+        if kind == "Update":
+            body["UpdateExpression"] = self._update()
+        if kind == "ConditionCheck" or self._dice.random() < 0.3:
+            body["ConditionExpression"] = self._one_of(
+                self._condition, lambda: f"attribute_exists({self._name('p')}) OR {self._condition()}"
+            )
+            self._sometimes(0.5, body, "ReturnValuesOnConditionCheckFailure", lambda: "ALL_OLD")
+        return {kind: self._with_placeholders(body)}
 
     def _with_placeholders(self, body: dict[str, Any]) -> dict[str, Any]:
         if self._names:

@@ -240,7 +240,7 @@ class WritePath:
             read_page(self._view, query, future)
 
     def _define(self, waiting: Waiting, wanted: Define) -> None:
-        """Definitions come late, twice, and from processes that know of no later one: only a greater revision is appended (R14)."""
+        """Definitions come late, twice, and from processes that know of no later one: only a greater revision is appended (R17)."""
         revision = revision_of(wanted.definition)
         if revision > self._revision:
             if wanted.base is not None and not self._replica.position.base:

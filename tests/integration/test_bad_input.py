@@ -89,6 +89,12 @@ def batch(*requests: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "BatchWriteItem", {"RequestItems": {TABLE: [good, *requests]}}
 
 
+def transaction(*actions: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A good put, and these: all of it or nothing."""
+    good = {"Put": {"TableName": TABLE, "Item": KEY | {"sk": {"N": "7"}}}}
+    return "TransactWriteItems", {"TransactItems": [good, *actions]}
+
+
 def scan(**parameters: Any) -> tuple[str, dict[str, Any]]:
     return "Scan", {"TableName": TABLE} | parameters
 
@@ -242,6 +248,47 @@ REFUSED = {
         ("BatchGetItem", {"RequestItems": {TABLE: {"Keys": [KEY, KEY | {"sk": {"N": "1.0"}}]}}}),
         "Provided list of item keys contains duplicates",
     ),
+    "transaction with an action that is nothing": (
+        transaction({}),
+        "Invalid Request: TransactWriteRequest should contain Delete or Put or Update request",
+    ),
+    "transaction with an action that is two": (
+        transaction({"Delete": {"TableName": TABLE, "Key": KEY}, "Put": {"TableName": TABLE, "Item": KEY}}),
+        "TransactItems can only contain one of Check, Put, Update or Delete",
+    ),
+    "transaction with an item twice, its number spelt differently": (
+        transaction({"Delete": {"TableName": TABLE, "Key": KEY | {"sk": {"N": "7.0"}}}}),
+        "Transaction request cannot include multiple operations on one item",
+    ),
+    "transaction with a condition that does not parse": (
+        transaction({"Put": {"TableName": TABLE, "Item": KEY, "ConditionExpression": "a = = b"}}),
+        'Invalid ConditionExpression: Syntax error; token: "=", near: "= = b"',
+    ),
+    "check of nothing": (
+        transaction({"ConditionCheck": {"TableName": TABLE, "Key": KEY}}),
+        (
+            "1 validation error detected: Value null at 'transactItems.2.member.conditionCheck.conditionExpression'"
+            " failed to satisfy constraint: Member must not be null"
+        ),
+    ),
+    "transaction of nothing": (
+        ("TransactWriteItems", {"TransactItems": []}),
+        (
+            "1 validation error detected: Value '[]' at 'transactItems' failed to satisfy constraint: Member must have"
+            " length greater than or equal to 1"
+        ),
+    ),
+    "transaction with a token that is too long": (
+        ("TransactWriteItems", transaction()[1] | {"ClientRequestToken": "t" * 37}),
+        (
+            f"1 validation error detected: Value '{'t' * 37}' at 'clientRequestToken' failed to satisfy constraint:"
+            " Member must have length less than or equal to 36"
+        ),
+    ),
+    "transaction that reads an item twice": (
+        ("TransactGetItems", {"TransactItems": [{"Get": {"TableName": TABLE, "Key": KEY}}] * 2}),
+        "Transaction request cannot include multiple operations on one item",
+    ),
     "segment behind the last": (
         scan(Segment=2, TotalSegments=2),
         (
@@ -292,6 +339,24 @@ def test_what_is_invalid_is_refused_in_awss_words(
 ) -> None:
     status, body = connection.call(*request_)
     assert (status, body) == (400, {"__type": "com.amazon.coral.validate#ValidationException", "message": message})
+    assert content(connection) == [THING]
+
+
+def test_what_an_action_of_a_transaction_asks_of_its_table_in_vain_is_its_reason(connection: Connection) -> None:
+    status, body = connection.call(*transaction({"Delete": {"TableName": TABLE, "Key": {"pk": KEY["pk"]}}}))
+    assert (status, body) == (
+        400,
+        {
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": (
+                "Transaction cancelled, please refer cancellation reasons for specific reasons [None, ValidationError]"
+            ),
+            "CancellationReasons": [
+                {"Code": "None"},
+                {"Code": "ValidationError", "Message": "The provided key element does not match the schema"},
+            ],
+        },
+    )
     assert content(connection) == [THING]
 
 

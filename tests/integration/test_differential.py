@@ -1,6 +1,7 @@
 """Amazon's own DynamoDB Local as judge: what one of the two accepts the other accepts, and both answer and store the same.
 
-Why a request is refused is not compared: where several things are wrong, Local reports another one than AWS.
+Why a request is refused is not compared: where several things are wrong, Local reports another one than AWS. But where both only
+found false conditions in a transaction, they have found the same ones.
 """
 
 import http.client
@@ -29,9 +30,10 @@ SETS = {"SS", "NS", "BS"}
 
 
 class Judged:
-    """One of the two servers."""
+    """One of the two servers. `false`: of the last request, which actions' conditions were false, if nothing else was wrong."""
 
     def __init__(self, port: int) -> None:
+        self.false: Any = None
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
     def ask(self, operation: str, body: dict[str, Any]) -> Any:
@@ -41,6 +43,7 @@ class Judged:
         response = self._connection.getresponse()
         answer = json.loads(response.read())
         assert response.status in {200, 400}, answer
+        self.false = false_conditions(answer)
         return unordered(operation, comparable(answer)) if response.status == 200 else None
 
     def close(self) -> None:
@@ -70,12 +73,21 @@ def comparable(answer: Any) -> Any:
     return [comparable(part) for part in answer] if isinstance(answer, list) else answer
 
 
+def false_conditions(answer: Any) -> Any:
+    """What each action of a cancelled transaction found, or None if that was not all that was wrong."""
+    reasons = answer.get("CancellationReasons")
+    if reasons is None or not {reason["Code"] for reason in reasons} <= {"None", "ConditionalCheckFailed"}:
+        return None
+    return [(reason["Code"], comparable(reason.get("Item", {}))) for reason in reasons]
+
+
 def unordered(operation: str, answer: Any) -> Any:
     """Without the order of items where none is promised."""
     if operation == "Scan" and "Items" in answer:
         answer["Items"].sort(key=in_order)
-    for items in answer.get("Responses", {}).values():
-        items.sort(key=in_order)
+    if operation == "BatchGetItem":
+        for items in answer["Responses"].values():
+            items.sort(key=in_order)
     return answer
 
 
@@ -133,6 +145,9 @@ def test_random_requests_are_answered_as_by_dynamodb_local(pair: tuple[Judged, J
             else:
                 del our_answer["LastEvaluatedKey"]
         assert our_answer == local_answer, f"{operation} {json.dumps(body)}"
+        if ours.false is not None and local.false is not None:
+            assert ours.false == local.false, f"{operation} {json.dumps(body)}"
+            accepted["false conditions"] = accepted.get("false conditions", 0) + 1
         accepted[operation] = accepted.get(operation, 0) + (our_answer is not None)
     assert min(accepted.values()) > REQUESTS // 100, accepted  # or nothing was compared
     for value in PARTITION:
