@@ -1,7 +1,8 @@
 """kill -9 of a standalone server under load, again and again: what was acknowledged is there, what was not asked for is not.
 
 Each writer numbers its items 1, 2, 3 … under its own partition key, one request at a time. So at any moment the truth is
-one of two: everything acknowledged, or that and the one write whose answer the kill swallowed.
+one of two: everything acknowledged, or that and the one write whose answer the kill swallowed. In the end the views, killed as
+often, are what a fresh fold of the log gives.
 """
 
 import http.client
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.offline_views import views_that_are_no_fold
 from tests.raw_connection import Connection
 from tests.standalone_server import StandaloneServer, standalone
 
 TABLE = "numbered"
-KILLS = 20
+KILLS = 40
 WRITERS = 6
 LOAD_S = (0.05, 0.6)
 ANSWER_S = 1.0
@@ -104,6 +106,8 @@ def test_kills_under_load_lose_nothing_and_invent_nothing(tmp_path: Path, times:
             assert_index_shows(
                 connection, {(writer.name, n + 1) for writer in writers for n in range(writer.acknowledged)}
             )
+        kill_under_load(server, writers, load_s=LOAD_S[1])
+    assert list(views_that_are_no_fold(tmp_path)) == []
 
 
 def kill_start_and_check(server: StandaloneServer, writers: list[Writer], *, load_s: float) -> float:
