@@ -25,8 +25,9 @@ from .lane import BATCH_BYTES_MAX, Lane, State
 UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024
 """What may be appended and not confirmed; beyond that, the source waits."""
 PROGRESS_RECORDS = 1000
-PROGRESS_S = 30.0
-"""A lane without rows says how far it is after so many source records, or so long (protocol R15)."""
+PROGRESS_S = 1.0
+"""A lane without rows says how far it is after so many source records, or so long (protocol R15): a reader who carries a position
+waits for that, as a view cannot tell an index that is behind from one to which nothing happened (decision 0020)."""
 TICK_S = 0.25
 
 OpenLane = Callable[[LogId, Callable[[], None]], Lane]

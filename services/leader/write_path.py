@@ -128,7 +128,7 @@ class WritePath:
 
     def _write(self, command: Command, future: "asyncio.Future[Any]") -> None:
         effect, seq, answer = self._decide(command)
-        waiting = Waiting(command, future, partial(_answer, answer))
+        waiting = Waiting(command, future, partial(self._answer, answer))
         self._log([] if effect is None else [effect], seq, waiting)
 
     def _write_many(self, request: WriteMany, future: "asyncio.Future[Any]") -> None:
@@ -146,21 +146,21 @@ class WritePath:
                 effects.append(effect)
             newest = seq if newest is None or (seq is not None and seq > newest) else newest
             outcomes.append(answer)
-        self._log(effects, newest, Waiting(request, future, partial(_answer, Outcomes(outcomes))))
+        self._log(effects, newest, Waiting(request, future, partial(self._answer, Outcomes(outcomes))))
 
     def _transact(self, request: Transact, future: "asyncio.Future[Any]") -> None:
         first = self._repeats.first(request)
         if first is not None:
             seq, effect = first
             again = repeated(request, effect, self._unmaterialized, self._group.confirmed_seq)
-            self._log([], seq, Waiting(request, future, partial(_answer, again)))
+            self._log([], seq, Waiting(request, future, partial(self._answer, again)))
             return
         held_bytes = self._replica.position.item_bytes
         request_id = transaction_request_id(request.token, request.request_hash) if request.token else ""
         effects, seq, answer = decide_transaction(
             request.actions, self._unmaterialized, self._timestamp, held_bytes, request_id
         )
-        self._log(effects, seq, Waiting(request, future, partial(_answer, answer)))
+        self._log(effects, seq, Waiting(request, future, partial(self._answer, answer)))
 
     def _decide(self, command: Command) -> tuple[Effect | None, Seq | None, Outcome | DomainError]:
         """What the command changes, the record not yet in the view on which that rests, and the answer."""
@@ -214,17 +214,18 @@ class WritePath:
 
     def _get(self, key: bytes, future: "asyncio.Future[Any]") -> None:
         stored = self._unmaterialized.confirmed(key, self._group.confirmed_seq)
-        future.set_result(Got(None if stored is None else stored.image))
+        future.set_result(Got(None if stored is None else stored.image, self._reached()))
 
     def _get_many(self, keys: list[bytes], future: "asyncio.Future[Any]") -> None:
         confirmed = self._group.confirmed_seq
-        future.set_result(images_of(keys, lambda key: self._unmaterialized.confirmed(key, confirmed)))
+        find = partial(self._unmaterialized.confirmed, confirmed=confirmed)
+        future.set_result(images_of(keys, find, self._reached()))
 
     def _look(self, request: TransactRead, future: "asyncio.Future[Any]") -> None:
-        _answer(look(request, self._unmaterialized, self._group.confirmed_seq, self._epoch), future)
+        self._answer(look(request, self._unmaterialized, self._group.confirmed_seq, self._epoch), future)
 
     def _query(self, query: Query, future: "asyncio.Future[Any]") -> None:
-        confirmed = Offset(self._group.confirmed_offset + 1)
+        confirmed = self._reached()
         if self._replica.position.next_offset >= confirmed:
             read_page(self._view, query, future)
         else:
@@ -273,9 +274,15 @@ class WritePath:
             position = self._replica.position
             future.set_result(Closed(offset=position.next_offset, timestamp_us=position.closed_us))
 
+    def _answer(
+        self, answer: Outcome | Outcomes | Transacted | Looks | DomainError, future: "asyncio.Future[Any]"
+    ) -> None:
+        if isinstance(answer, DomainError):
+            future.set_exception(answer)
+        else:
+            answer.reached = self._reached()
+            future.set_result(answer)
 
-def _answer(answer: Outcome | Outcomes | Transacted | Looks | DomainError, future: "asyncio.Future[Any]") -> None:
-    if isinstance(answer, DomainError):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
+    def _reached(self) -> Offset:
+        """What is confirmed lies below, and so does whatever an answer of this moment shows."""
+        return Offset(self._group.confirmed_offset + 1)

@@ -1,13 +1,15 @@
 """The views of one materializer process, and the eventual reads that they answer.
 
-Reads here see whatever the view has folded: consistent, in order, and behind the leader by as much as the log takes.
+Reads here see whatever the view has folded: consistent, in order, and behind the leader by as much as the log takes. A reader
+who has seen more than that says so, and is not answered before the view is as far.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from stator.model.errors import NotLeaderError
-from stator.model.positions import LogId
+from stator.model.errors import DamagedDataError, NotLeaderError, ViewBehindError
+from stator.model.positions import LaneId, LogId, LogPosition
 from stator.ports.log import Log
 from stator.ports.peers import Peers
 from stator.ports.view import Views
@@ -16,6 +18,12 @@ from stator.rules.reports import Place
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import images_of, place_of, read_page, size_of
 from stator.runtime.replica import InstallBase, Replica
+
+WAIT_S = 1.0
+"""How long a view may take to be as far as a reader wants, before the reader is sent elsewhere. Far above what a view is
+behind when nothing is wrong."""
+
+Read = Get | GetMany | Query
 
 
 class MaterializerService:
@@ -62,21 +70,54 @@ class MaterializerService:
             raise NotLeaderError(None)
         return found
 
-    def get(self, request: Get) -> Got:
+    def get(self, request: Get) -> "Got | asyncio.Future[Got]":
         """One item as the view has it."""
-        stored = self._replica(request.log_id).view.get(request.key)
-        return Got(None if stored is None else stored.image)
+        replica = self._replica(request.log_id)
+        if _is_behind(replica.position, request):
+            return self._later(replica, request, self.get)
+        stored = replica.view.get(request.key)
+        return Got(None if stored is None else stored.image, replica.position.next_offset)
 
-    def get_many(self, request: GetMany) -> GotMany:
+    def get_many(self, request: GetMany) -> "GotMany | asyncio.Future[GotMany]":
         """Several items as the view has them."""
-        return images_of(request.keys, self._replica(request.log_id).view.get)
+        replica = self._replica(request.log_id)
+        if _is_behind(replica.position, request):
+            return self._later(replica, request, self.get_many)
+        return images_of(request.keys, replica.view.get, replica.position.next_offset)
 
     def query(self, request: Query) -> "asyncio.Future[Page]":
         """One page as the view has it."""
+        replica = self._replica(request.log_id)
+        if _is_behind(replica.position, request):
+            return self._later(replica, request, self.query)
         page: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
-        read_page(self._replica(request.log_id).view, request, page)
+        read_page(replica.view, request, page)
         return page
+
+    def _later(self, replica: Replica, request: Read, answer: Callable[[Any], Any]) -> "asyncio.Future[Any]":
+        return self._tasks.request("awaited-read", _awaited(replica, request, answer))
 
     def stats(self, request: Stats) -> Size:
         """How much the view holds."""
         return size_of(self._replica(request.log_id))
+
+
+async def _awaited(replica: Replica, request: Read, answer: Callable[[Any], Any]) -> Any:
+    """Answer once the view is far enough. Raises ViewBehindError when it does not get there in time."""
+    try:
+        async with asyncio.timeout(WAIT_S):
+            await replica.arrived(lambda position: not _is_behind(position, request))
+    except TimeoutError as error:
+        raise ViewBehindError from error
+    except DamagedDataError as error:
+        raise NotLeaderError(None) from error
+    result = answer(request)
+    return await result if isinstance(result, asyncio.Future) else result
+
+
+def _is_behind(position: LogPosition, request: Read) -> bool:
+    """Whether the reader has seen what a view at this position has not: of its log, or (an index's) of the logs it comes from."""
+    if position.next_offset < request.reached:
+        return True
+    sources = request.sources.items() if isinstance(request, Query) else ()
+    return any(position.lane(LaneId(source)).source_offset < reached - 1 for source, reached in sources)

@@ -14,15 +14,18 @@ from enum import Enum, auto
 from typing import Protocol, cast
 
 import httptools
+import msgspec
 
 from stator.ports.identity import IdSource
 
 from .error_bodies import error_body, error_response
 from .http_messages import Handler, HttpLimits, Request, Response
 from .plain_answers import plain_answer
+from .positions import POSITION_HEADER
 from .response_wire import CONTINUE, ResponseWriter
 
 _NEVER = float("inf")
+_CROSS_ORIGIN = (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", POSITION_HEADER))
 _CLOSE = b"Connection: close\r\n"
 _KEEP_ALIVE = b"Connection: keep-alive\r\n"
 _TOO_LARGE = Response(413, error_body("RequestEntityTooLargeException", "Request size exceeded the maximum of 16 MB"))
@@ -77,8 +80,7 @@ class _Slot:
     def fill(self, response: Response) -> None:
         """Keep the answer, encoded; sending it is the connection's business."""
         if self.cross_origin:
-            allow = (*response.headers, ("Access-Control-Allow-Origin", "*"))
-            response = Response(response.status, response.body, allow, response.content_type)
+            response = msgspec.structs.replace(response, headers=(*response.headers, *_CROSS_ORIGIN))
         host = self.owner.host
         if host.draining and self.owner.ends_with(self):
             self.keep_alive = False

@@ -38,7 +38,8 @@ from .operations.update_continuous_backups import update_continuous_backups
 from .operations.update_item import update_item
 from .operations.update_table import update_table
 from .operations.update_time_to_live import update_time_to_live
-from .routing import Router
+from .positions import POSITION_HEADER
+from .routing import Router, Surroundings
 from .validation import validate
 
 Operation = Callable[[dict[str, Any], Router], "Response | asyncio.Future[Response]"]
@@ -84,8 +85,8 @@ _ENDPOINTS = _TARGET + "DescribeEndpoints"
 class Dispatch:
     """The server's handler."""
 
-    def __init__(self, router: Router, accounts: Accounts) -> None:
-        self._router = router
+    def __init__(self, surroundings: Surroundings, accounts: Accounts) -> None:
+        self._surroundings = surroundings
         self._accounts = accounts
 
     def __call__(self, request: Request) -> "Response | asyncio.Future[Response]":
@@ -100,7 +101,8 @@ class Dispatch:
         members: dict[str, Any] = {}
         try:
             members = validate(name, request.body)
-            answer = operation(members, self._router)
+            router = Router(self._surroundings, request.headers.get(POSITION_HEADER))
+            answer = operation(members, router)
         except Exception as error:  # noqa: BLE001 - a DomainError, or a bug of ours that must not cost the connection
             answer = error_response(error)
         self._accounts.settle(name, members, began_at, answer)

@@ -40,10 +40,11 @@ class Usage(msgspec.Struct, frozen=True):
     """Change records, of GetRecords."""
 
 
-class Response(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct):
     """One answer. `headers` are added to the standing ones; the body may be handed over in pieces to spare a copy.
 
-    `error` is AWS's name of the error that it tells.
+    `error` is AWS's name of the error that it tells. `position`: the token of how far the client has seen the logs now; added
+    to an answer that is made for one request.
     """
 
     status: int
@@ -52,6 +53,7 @@ class Response(msgspec.Struct, frozen=True):
     content_type: str = "application/x-amz-json-1.0"
     usage: tuple[Usage, ...] = ()
     error: str = ""
+    position: str = ""
 
 
 Handler = Callable[[Request], Response | asyncio.Future[Response]]

@@ -8,8 +8,10 @@ from http import HTTPStatus
 from zlib import crc32
 
 from .http_messages import Response
+from .positions import POSITION_HEADER
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
+_POSITION = POSITION_HEADER.encode()
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -39,6 +41,8 @@ class ResponseWriter:
         else:
             prefix = self._prefix(response.status, response.content_type)
         extra = connection
+        if response.position:
+            extra += b"%b: %b\r\n" % (_POSITION, response.position.encode())
         if response.headers:
             extra += "".join([f"{name}: {value}\r\n" for name, value in response.headers]).encode("latin-1")
         return b"%b%bContent-Length: %d\r\nx-amzn-RequestId: %b\r\nx-amz-crc32: %d\r\n\r\n%b" % (

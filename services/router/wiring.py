@@ -15,7 +15,7 @@ from stator.runtime.status_board import StatusBoard
 
 from .accounts import Accounts
 from .dispatch import Dispatch
-from .routing import Router
+from .routing import Surroundings
 from .server import HttpServer, start_server
 
 CONTROL_TIMEOUT_S = 30.0
@@ -40,7 +40,7 @@ class RouterProcess:
         await node.join(archive=False)
         self._changes = await KafkaChangeHistory.connect(settings.kafka, node.log, node.clock, source_topic=log_topic)
         ask = partial(node.tasks.request, "control")
-        router = Router(
+        surroundings = Surroundings(
             node.catalog,
             node.partitions,
             lambda message: ask(self._control(message)),
@@ -54,7 +54,7 @@ class RouterProcess:
         node.vitals.status = board.status
         node.vitals.health.cares("partitions", self._leaderless)
         accounts = Accounts(node.vitals.meters, node.catalog, node.clock.monotonic)
-        dispatch = Dispatch(router, accounts)
+        dispatch = Dispatch(surroundings, accounts)
         self.http = await start_server(dispatch, settings.host, settings.port, clock=node.clock, ids=node.ids)
 
     async def stop(self) -> None:

@@ -45,7 +45,7 @@ from ..materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
 from ..restore.restore_tables import TableRestore
 from ..router.accounts import Accounts
 from ..router.dispatch import Dispatch
-from ..router.routing import Router
+from ..router.routing import Surroundings
 from ..router.server import HttpServer, start_server
 from ..streams.log_history import LogChangeHistory
 from .settings import StandaloneSettings
@@ -158,9 +158,9 @@ class Standalone:
             return peers.call(NODE, "restore_status", message, DRAIN_S)
 
         changes = LogChangeHistory(log, clock, held_here.newest)
-        router = Router(catalog, partitions, ask_control, ask_restore, changes, tasks, clock)
+        surroundings = Surroundings(catalog, partitions, ask_control, ask_restore, changes, tasks, clock)
         accounts = Accounts(self._vitals.meters, catalog, clock.monotonic)
-        dispatch = Dispatch(router, accounts)
+        dispatch = Dispatch(surroundings, accounts)
         self.http = await start_server(dispatch, self._settings.host, self._settings.port, clock=clock, ids=ids)
         self._admin.open()
         self._vitals.health.starting = None

@@ -13,6 +13,7 @@
     │   ├── ServiceUnavailableError   certainly not applied (HTTP 503)
     │   └── OutcomeUnknownError       applied or not (HTTP 500)
     ├── NotLeaderError          somebody else leads; never leaves the router
+    ├── ViewBehindError         this view is not as far as the reader wants; never leaves the router
     ├── LogError                the log refused or lost an append: its outcome is unknown (protocol R8)
     ├── DamagedDataError        bytes do not check: stop, do not skip
     │   └── DivergedError           each byte checks, but a view is not what its log comes to
@@ -197,6 +198,10 @@ class NotLeaderError(DomainError):
     def __init__(self, hint: str | None) -> None:
         super().__init__(f"not the leader; try {hint}")
         self.hint = hint
+
+
+class ViewBehindError(DomainError):
+    """This view has not folded what the reader has seen already: ask another, or the leader."""
 
 
 class LogError(DomainError):

@@ -100,13 +100,14 @@ def request_id_of(command: Command) -> str:
     return "" if isinstance(command, Replace | Expire) else command.request_id
 
 
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
+class Outcome(msgspec.Struct, array_like=True):
     """A write that took effect (or needed none).
 
     `attributes` is the JSON object for ReturnValues, ready to splice. `bytes_written` is the larger of the item's sizes before
     and after, in bytes, from which capacity is counted; of a put or delete that is not `measured` an estimate, from above.
     `timestamp_us` is the item's version now (0: nothing was logged). `index_units`: write units of the command's `indexes`, by
     name, where there are any. `partition_bytes`: summed size of the images that the partition then held, as far as it was known.
+    `reached`: the answer rests on nothing of the log from there on (0: not told); known, and set, when the write is confirmed.
     """
 
     attributes: bytes | None = None
@@ -114,6 +115,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     timestamp_us: int = 0
     index_units: dict[str, float] = {}
     partition_bytes: int = 0
+    reached: int = 0
 
 
 class Write(msgspec.Struct, frozen=True, array_like=True):
@@ -130,36 +132,50 @@ class WriteMany(msgspec.Struct, frozen=True, array_like=True):
     commands: list[PutItem | DeleteItem]
 
 
-class Outcomes(msgspec.Struct, frozen=True, array_like=True):
-    """What came of the first of the commands; those behind did not fit into the record, and nothing was done for them."""
+class Outcomes(msgspec.Struct, array_like=True):
+    """What came of the first of the commands; those behind did not fit into the record, and nothing was done for them.
+
+    `reached`: as in Outcome, of all of them.
+    """
 
     outcomes: list[Outcome]
+    reached: int = 0
 
 
 class Get(msgspec.Struct, frozen=True, array_like=True):
-    """One item by its key. A leader answers it strongly, a materializer with what its view has."""
+    """One item by its key. A leader answers it strongly, a materializer with what its view has.
+
+    `reached`: a view that has not everything of the log below it must not answer (ViewBehindError, in the end).
+    """
 
     log_id: int
     key: bytes
+    reached: int = 0
 
 
 class Got(msgspec.Struct, frozen=True, array_like=True):
-    """The item found, as its image."""
+    """The item found, as its image. `reached`: it shows nothing of the log from there on (0: not told)."""
 
     image: bytes | None
+    reached: int = 0
 
 
 class GetMany(msgspec.Struct, frozen=True, array_like=True):
-    """Several items by their keys, all read at one moment."""
+    """Several items by their keys, all read at one moment. `reached`: as in Get."""
 
     log_id: int
     keys: list[bytes]
+    reached: int = 0
 
 
 class GotMany(msgspec.Struct, frozen=True, array_like=True):
-    """The items found under the first of the keys, as their images; those behind did not fit into one answer."""
+    """The items found under the first of the keys, as their images; those behind did not fit into one answer.
+
+    `reached`: as in Got.
+    """
 
     images: list[bytes | None]
+    reached: int = 0
 
 
 class LocalRead(msgspec.Struct, frozen=True, array_like=True):
@@ -177,7 +193,8 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     """One page: keys in [low, high) of one log's view, in order or reversed; with `local`, the keys are the local index's.
 
     `limit` counts items examined (0: no limit), `bytes_max` their bytes: the item that reaches it is the page's last. The
-    filter is applied after counting. `measured`: the page's `bytes_read` is told to the client, or counted on.
+    filter is applied after counting. `measured`: the page's `bytes_read` is told to the client, or counted on. `reached`: as in
+    Get; `sources`: the same of an index's sources, by their log ids.
     """
 
     log_id: int
@@ -191,6 +208,8 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     bytes_max: int = PAGE_BYTES_MAX
     local: LocalRead | None = None
     measured: bool = False
+    reached: int = 0
+    sources: dict[int, int] = {}
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
@@ -198,7 +217,7 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 
     `bytes_read` is the summed size of all items examined, of a query that is not `measured` an estimate from above;
     `fetched_units` what fetching them from behind a local index cost in strongly consistent read units; `bytes_held` what they
-    take of the query's `bytes_max`: fetched ones count whole.
+    take of the query's `bytes_max`: fetched ones count whole. `reached`: as in Got.
     """
 
     images: list[bytes]
@@ -208,6 +227,7 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     last: bytes | None
     fetched_units: int = 0
     bytes_held: int = 0
+    reached: int = 0
 
 
 class Define(msgspec.Struct, frozen=True, array_like=True):

@@ -33,11 +33,12 @@ class Transact(msgspec.Struct, frozen=True, array_like=True):
     request_hash: bytes = b""
 
 
-class Transacted(msgspec.Struct, frozen=True, array_like=True):
-    """What came of each action. `repeated`: the token had been used, so nothing was done now."""
+class Transacted(msgspec.Struct, array_like=True):
+    """What came of each action. `repeated`: the token had been used, so nothing was done now. `reached`: as in Outcome."""
 
     outcomes: list[Outcome]
     repeated: bool = False
+    reached: int = 0
 
 
 class Prepare(msgspec.Struct, frozen=True, array_like=True):
@@ -116,10 +117,11 @@ class Look(msgspec.Struct, frozen=True, array_like=True):
     locked: bool = False
 
 
-class Looks(msgspec.Struct, frozen=True, array_like=True):
+class Looks(msgspec.Struct, array_like=True):
     """The items in the order of the keys. `deletes` changes whenever an item of the log is deleted: an absent item was absent all
-    along between two looks that show the same.
+    along between two looks that show the same. `reached`: as in Outcome.
     """
 
     items: list[Look]
     deletes: tuple[int, int]
+    reached: int = 0

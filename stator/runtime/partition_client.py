@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from stator.model.errors import NotLeaderError, OutcomeUnknownError, ServiceUnavailableError
+from stator.model.errors import NotLeaderError, OutcomeUnknownError, ServiceUnavailableError, ViewBehindError
 from stator.model.positions import LogId
 from stator.ports.peers import PeerLostError, Peers, PeerUnreachableError
 
@@ -59,11 +59,16 @@ class PartitionClient:
         self._try_leader(log_id, method, message, outer)
         return outer
 
-    def ask_reader(self, log_id: LogId, method: str, message: Any) -> "asyncio.Future[Any]":
-        """Ask a process that has a view of the log, which may lag behind."""
+    def ask_reader(
+        self, log_id: LogId, method: str, message: Any, at_leader: str | None = None
+    ) -> "asyncio.Future[Any]":
+        """Ask a process that has a view of the log, which may lag behind.
+
+        `at_leader`: the method by which the leader answers the same, when the view lags behind what the message asks for.
+        """
         outer: asyncio.Future[Any] = self._loop.create_future()
         self._watch(outer, may_write=False)
-        self._try_reader(log_id, method, message, outer)
+        self._try_reader(log_id, method, message, at_leader, outer)
         return outer
 
     def _try_leader(self, log_id: LogId, method: str, message: Any, outer: "asyncio.Future[Any]") -> None:
@@ -115,26 +120,35 @@ class PartitionClient:
         else:
             outer.set_exception(error)
 
-    def _try_reader(self, log_id: LogId, method: str, message: Any, outer: "asyncio.Future[Any]") -> None:
+    def _try_reader(
+        self, log_id: LogId, method: str, message: Any, at_leader: str | None, outer: "asyncio.Future[Any]"
+    ) -> None:
         if outer.done():
             return
         node = self._placement.reader(log_id)
-        again = partial(self._try_reader, log_id, method, message, outer)
+        again = partial(self._try_reader, log_id, method, message, at_leader, outer)
         if node is None:
             self._loop.call_later(_RETRY_S, again)
             return
         call = self._peers.call(node, method, message, DEADLINE_S)
-        _when_done(call, partial(self._reader_answered, outer, again))
+        leader = None if at_leader is None else partial(self._try_leader, log_id, at_leader, message, outer)
+        _when_done(call, partial(self._reader_answered, outer, again, leader))
 
     def _reader_answered(
-        self, outer: "asyncio.Future[Any]", again: Callable[[], None], call: "asyncio.Future[Any]"
+        self,
+        outer: "asyncio.Future[Any]",
+        again: Callable[[], None],
+        leader: Callable[[], None] | None,
+        call: "asyncio.Future[Any]",
     ) -> None:
         error = None if call.cancelled() else call.exception()
         if call.cancelled() or outer.done():
             return
         if error is None:
             outer.set_result(call.result())
-        elif isinstance(error, PeerLostError | TimeoutError | NotLeaderError):
+        elif isinstance(error, ViewBehindError) and leader is not None:
+            leader()
+        elif isinstance(error, PeerLostError | TimeoutError | NotLeaderError | ViewBehindError):
             self._loop.call_later(_RETRY_S, again)
         else:
             outer.set_exception(error)

@@ -14,7 +14,7 @@ from stator.expressions.projections import parse_projection, project
 from stator.model.attributes import item_size
 from stator.model.item import Item, decode_image, encode_image
 from stator.model.key_order import after_prefix
-from stator.model.positions import OWN_LANE
+from stator.model.positions import OWN_LANE, Offset
 from stator.ports.view import StoredItem, ViewReader
 from stator.rules.capacity import read_units
 from stator.rules.commands import GotMany, Page, Query, Size
@@ -123,7 +123,17 @@ class PageReading:
         return encode_image(project(self._projection, item, self._query.projection.names))
 
     def _page(self, last: bytes | None) -> Page:
-        return Page(self._images, self._count, self._scanned, self._bytes, last, self._fetched_units, self._bytes_held)
+        reached = self._view.position.next_offset  # of the last piece, hence behind everything that the others show
+        return Page(
+            self._images,
+            self._count,
+            self._scanned,
+            self._bytes,
+            last,
+            self._fetched_units,
+            self._bytes_held,
+            reached,
+        )
 
 
 def _stretch(query: Query) -> Span:
@@ -153,8 +163,8 @@ def _read_on(reading: PageReading, future: "asyncio.Future[Page]") -> None:
         future.set_result(page)
 
 
-def images_of(keys: Sequence[bytes], find: Callable[[bytes], StoredItem | None]) -> GotMany:
-    """What is found under the keys, as far as it fits into one answer; at least the first."""
+def images_of(keys: Sequence[bytes], find: Callable[[bytes], StoredItem | None], reached: Offset) -> GotMany:
+    """What is found under the keys, as far as it fits into one answer; at least the first. It shows what lies below `reached`."""
     images: list[bytes | None] = []
     left = ANSWER_BYTES_MAX
     for key in keys:
@@ -164,7 +174,7 @@ def images_of(keys: Sequence[bytes], find: Callable[[bytes], StoredItem | None])
         if left < 0 and images:
             break
         images.append(image)
-    return GotMany(images)
+    return GotMany(images, reached)
 
 
 def size_of(replica: Replica) -> Size:

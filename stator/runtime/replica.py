@@ -52,6 +52,9 @@ Accepted = Callable[[Offset, Envelope], None]
 Differs = Callable[[Offset, Envelope, Mark, Mark], None]
 """Told of a stamp (where it lies, its record) that is not the view's own mark, and of both. May raise."""
 
+Arrived = Callable[[LogPosition], bool]
+"""Whether a view at this position is as far as somebody waits for it to be."""
+
 KnownEffects = Callable[[Envelope], list[Effect] | None]
 """A leader knows the effects of its own records and need not decode them again."""
 
@@ -79,7 +82,7 @@ class Replica:
         self._log = log
         self._install_base = install_base
         self._remembers = remembers
-        self._waiters: list[tuple[Offset, asyncio.Future[None]]] = []
+        self._waiters: dict[asyncio.Future[None], Arrived] = {}
         self._deriving: asyncio.Future[None] | None = None
         self._following: asyncio.Timeout | None = None
         self._discarded = False
@@ -185,14 +188,21 @@ class Replica:
         return {"log_id": self.log_id, "table": name_of(self.view.position.definition)}
 
     async def reached(self, next_offset: Offset) -> None:
-        """Return once the view has folded everything below `next_offset`."""
+        """Return once the view has folded everything below `next_offset`. Raises DamagedDataError when it never will."""
+        await self.arrived(lambda position: position.next_offset >= next_offset)
+
+    async def arrived(self, arrived: Arrived) -> None:
+        """Return once the view is so far, as `reached` does."""
         if self.damaged is not None:
             raise self.damaged
-        if self.trusted and self.view.position.next_offset >= next_offset:
+        if self.trusted and arrived(self.view.position):
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((next_offset, waiter))
-        await waiter
+        self._waiters[waiter] = arrived
+        try:
+            await waiter
+        finally:
+            self._waiters.pop(waiter, None)  # also of one who waits no longer: a view may be stuck for ever
 
     async def fold(self, messages: Sequence[LogMessage]) -> None:
         """Apply a burst of messages that continue where the view stands."""
@@ -311,17 +321,15 @@ class Replica:
         self._told_until = max(self._told_until, reached)
         self._settle()
         if self._waiters and self.trusted:
-            due = [waiter for offset, waiter in self._waiters if offset <= reached]
-            self._waiters = [entry for entry in self._waiters if entry[0] > reached]
-            for waiter in due:
-                if not waiter.done():
+            position = self.view.position
+            for waiter, arrived in self._waiters.items():
+                if not waiter.done() and arrived(position):
                     waiter.set_result(None)
 
     def _release(self, error: DamagedDataError) -> None:
-        for _, waiter in self._waiters:
+        for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(error)
-        self._waiters.clear()
 
 
 async def _pause(seconds: float) -> None:

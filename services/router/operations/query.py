@@ -75,4 +75,4 @@ def query(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]"
         local=local_read(request, table, index, parameters.attributes("ProjectionExpression")),
         measured=request.get("ReturnConsumedCapacity") is not None,
     )
-    return router.query(page, render, strong=strong)
+    return router.query(table, page, render, strong=strong)

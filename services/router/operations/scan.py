@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from stator.model.positions import LogId
-from stator.model.tables import Index
+from stator.model.tables import Index, Table
 from stator.rules.commands import PAGE_BYTES_MAX, Page, Query
 from stator.rules.index_reads import check_carried
 from stator.rules.key_checks import check_scalar_keys
@@ -56,13 +56,15 @@ def scan(request: dict[str, Any], router: Router) -> "asyncio.Future[Response]":
     )
 
     async def answer() -> Response:
-        page = await _page(router, asked, parts, strong=strong)
+        page = await _page(router, table, asked, parts, strong=strong)
         return page_answer(request, table, index, page, count_only=count_only, strong=strong)
 
     return router.later(answer())
 
 
-async def _page(router: Router, asked: Query, parts: Iterable[tuple[LogId, Span]], *, strong: bool) -> Page:
+async def _page(
+    router: Router, table: Table, asked: Query, parts: Iterable[tuple[LogId, Span]], *, strong: bool
+) -> Page:
     """One page over several partitions, as long as one over a single partition."""
     images: list[bytes] = []
     count = scanned = bytes_read = fetched_units = bytes_held = 0
@@ -71,7 +73,7 @@ async def _page(router: Router, asked: Query, parts: Iterable[tuple[LogId, Span]
         query = replace(
             asked, log_id=log_id, low=span.low, high=span.high, limit=limit, bytes_max=PAGE_BYTES_MAX - bytes_held
         )
-        page = await router.page(query, strong=strong)
+        page = await router.page(table, query, strong=strong)
         images += page.images
         count += page.count
         scanned += page.scanned

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.gsi.propagate import PROGRESS_RECORDS
+from services.gsi.propagate import PROGRESS_RECORDS, PROGRESS_S, TICK_S
 from stator.codec.log_records import decode_envelope, decode_index_batch
 from stator.model.positions import LaneId, LogId, Offset
 from stator.model.records import Kind
@@ -115,9 +115,24 @@ def test_lane_without_rows_says_every_thousand_records_how_far_it_is() -> None:
         await world.run(1)
         for _ in range(PROGRESS_RECORDS + 10):
             world.writers[0].barrier()
-        await world.run(1)
+        await world.run(PROGRESS_S / 2)
         lane = (await world.index_view(LogId(11))).position.lane(LaneId(1))
         assert PROGRESS_RECORDS <= lane.source_offset < world.store.end(SOURCES[0]) - 1
+        await process.close()
+
+    asyncio.run(scenario())
+
+
+def test_lane_without_rows_says_every_second_how_far_it_is() -> None:
+    async def scenario() -> None:
+        world = begun()
+        process = world.process("gsi-1")
+        await world.run(1)
+        for _ in range(3):
+            world.writers[0].barrier()
+        await world.run(PROGRESS_S + 2 * TICK_S)
+        lane = (await world.index_view(LogId(11))).position.lane(LaneId(1))
+        assert lane.source_offset == world.store.end(SOURCES[0]) - 1
         await process.close()
 
     asyncio.run(scenario())

@@ -11,7 +11,7 @@ from services.router.http_messages import Response
 from services.router.operations.batch_get_item import ANSWER_BYTES_MAX, batch_get_item
 from services.router.operations.batch_write_item import batch_write_item
 from services.router.operations.scan import scan
-from services.router.routing import Router
+from services.router.routing import Router, Surroundings
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.peers_local import LocalPeers
@@ -70,14 +70,14 @@ class World:
         for method in ("write_many", "get_many"):
             peers.serve(method, self._submit)
         catalog = Catalog(Replica(log, CATALOG_LOG, views.open(CATALOG_LOG), _no_base))
-        self.router = Router(
+        self._surroundings = Surroundings(
             catalog,
             PartitionClient(peers, Here()),
             _nobody,
             _nobody,
-            _nobody,
+            _nobody,  # type: ignore[arg-type]
             tasks,
-            clock,  # type: ignore[arg-type]
+            clock,
         )
 
     def _submit(self, message: Any) -> Any:
@@ -85,13 +85,17 @@ class World:
             raise self.away[message.log_id]
         return self._leaders.partition(LogId(message.log_id)).submit(message)
 
+    def router(self) -> Router:
+        """For one request."""
+        return Router(self._surroundings)
+
     async def write(self, *requests: dict[str, Any], **more: Any) -> dict[str, Any]:
-        return body(await batch_write_item({"RequestItems": {"Notes": list(requests)}, **more}, self.router))
+        return body(await batch_write_item({"RequestItems": {"Notes": list(requests)}, **more}, self.router()))
 
     async def get(self, *ids: str, **more: Any) -> dict[str, Any]:
         keys = [{"id": {"S": one}} for one in ids]
         part = {"Keys": keys, "ConsistentRead": True, **more}
-        return body(await batch_get_item({"RequestItems": {"Notes": part}}, self.router))
+        return body(await batch_get_item({"RequestItems": {"Notes": part}}, self.router()))
 
 
 async def _no_base(*_: Any) -> None:
@@ -150,10 +154,10 @@ def test_a_batch_of_which_nothing_was_done_is_an_error() -> None:
     async def scenario() -> None:
         world = World()
         world.away = {log_id: ServiceUnavailableError("gone") for log_id in LOGS}
-        response = await batch_write_item({"RequestItems": {"Notes": [put("a"), put("b")]}}, world.router)
+        response = await batch_write_item({"RequestItems": {"Notes": [put("a"), put("b")]}}, world.router())
         assert response.status == 503
         got = await batch_get_item(
-            {"RequestItems": {"Notes": {"Keys": [{"id": {"S": "a"}}], "ConsistentRead": True}}}, world.router
+            {"RequestItems": {"Notes": {"Keys": [{"id": {"S": "a"}}], "ConsistentRead": True}}}, world.router()
         )
         assert got.status == 503
 
@@ -181,10 +185,10 @@ def test_a_table_may_be_named_by_its_arn_and_is_answered_by_it() -> None:
         arn = "arn:aws:dynamodb:us-east-1:000000000000:table/Notes"
         world.away[log_of("a")] = ServiceUnavailableError("gone")
         other = next(name for name in NAMES if log_of(name) != log_of("a"))
-        answer = body(await batch_write_item({"RequestItems": {arn: [put("a"), put(other)]}}, world.router))
+        answer = body(await batch_write_item({"RequestItems": {arn: [put("a"), put(other)]}}, world.router()))
         assert answer["UnprocessedItems"] == {arn: [put("a")]}
         keys = {"Keys": [{"id": {"S": other}}], "ConsistentRead": True}
-        assert body(await batch_get_item({"RequestItems": {arn: keys}}, world.router))["Responses"].keys() == {arn}
+        assert body(await batch_get_item({"RequestItems": {arn: keys}}, world.router()))["Responses"].keys() == {arn}
 
     run(scenario())
 
@@ -194,7 +198,7 @@ def test_one_item_cannot_be_written_under_two_names_of_its_table() -> None:
         world = World()
         named = {"Notes": [put("a")], "arn:aws:dynamodb:us-east-1:000000000000:table/Notes": [put("a", "2")]}
         with pytest.raises(RequestError, match="Provided list of item keys contains duplicates"):
-            batch_write_item({"RequestItems": named}, world.router)
+            batch_write_item({"RequestItems": named}, world.router())
 
     run(scenario())
 
@@ -206,7 +210,7 @@ def test_a_scan_reads_all_partitions_while_pages_end_between_them() -> None:
         request: dict[str, Any] = {"TableName": "Notes", "ConsistentRead": True, "Limit": 3}
         found: list[str] = []
         while True:
-            page = body(await scan(request, world.router))
+            page = body(await scan(request, world.router()))
             found += [item["id"]["S"] for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
                 break
@@ -247,7 +251,7 @@ def test_a_wrong_batch_is_refused_before_anything_is_asked(operation: Any, items
 
     async def scenario() -> None:
         with pytest.raises(RequestError) as refused:
-            operation({"RequestItems": items}, World().router)
+            operation({"RequestItems": items}, World().router())
         assert refused.value.message == said
 
     run(scenario())

@@ -10,7 +10,7 @@ from services.router.accounts import Accounts
 from services.router.dispatch import Dispatch
 from services.router.http_messages import Request
 from services.router.operations.get_records import ITERATOR_AGE_US
-from services.router.routing import Router
+from services.router.routing import Surroundings
 from services.streams.log_history import LogChangeHistory
 from stator.model.changes import Shard
 from stator.model.positions import CATALOG_LOG, LogPosition
@@ -33,10 +33,10 @@ class Api:
     def __init__(self, world: Deployment) -> None:
         self.world = world
         changes = LogChangeHistory(world.log, world.clock, self._newest)
-        router = Router(
+        surroundings = Surroundings(
             world.catalog, world.partitions, world.one.serve, _no_restore, changes, world.tasks, world.clock
         )
-        self._dispatch = Dispatch(router, Accounts(Meters(), world.catalog, world.clock.monotonic))
+        self._dispatch = Dispatch(surroundings, Accounts(Meters(), world.catalog, world.clock.monotonic))
 
     def _newest(self, shard: Shard) -> LogPosition:
         """As standalone has it: a deleted table's partitions are not opened again."""

@@ -13,6 +13,7 @@ from stator.model.errors import (
     NotLeaderError,
     OutcomeUnknownError,
     ServiceUnavailableError,
+    ViewBehindError,
 )
 from stator.model.positions import LogId
 from stator.rules.commands import DeleteItem, Get, Got, Outcome, Write
@@ -198,6 +199,35 @@ def test_readers_take_turns_and_one_that_is_gone_or_has_no_view_is_passed_over()
         assert [await cluster.client.ask_reader(LOG, "read_get", GET) for _ in range(2)] == [Got(b"from b")] * 2
         await cluster.nodes["a"].close()
         assert [await cluster.client.ask_reader(LOG, "read_get", GET) for _ in range(2)] == [Got(b"from b")] * 2
+
+    run(scenario())
+
+
+def test_a_view_that_is_behind_sends_its_reader_to_the_leader() -> None:
+    async def scenario() -> None:
+        cluster = Cluster()
+        cluster.answers = {"a": lambda: Got(b"from the leader"), "b": refuse(ViewBehindError())}
+        cluster.readers = ["b"]
+        got = await cluster.client.ask_reader(LOG, "read_get", GET, at_leader="get")
+        assert got == Got(b"from the leader")
+        assert cluster.calls == ["b", "a"]
+
+    run(scenario())
+
+
+def test_where_nobody_leads_the_views_are_asked_until_one_is_as_far() -> None:
+    async def scenario() -> None:
+        cluster = Cluster()
+        behind = iter((True, True, True, False))
+
+        def view() -> Got:
+            if next(behind):
+                raise ViewBehindError
+            return Got(b"{}")
+
+        cluster.answers = {"a": view, "b": view}
+        assert await cluster.client.ask_reader(LOG, "read_get", GET) == Got(b"{}")
+        assert sorted(cluster.calls) == ["a", "a", "b", "b"]
 
     run(scenario())
 

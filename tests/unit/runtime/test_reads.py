@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from stator.adapters.view_memory import MemoryView
 from stator.model.item import Item, decode_image, encode_image
-from stator.model.positions import LogPosition, TimestampUs
+from stator.model.positions import LogPosition, Offset, TimestampUs
 from stator.ports.view import Change, StoredItem
 from stator.rules.commands import PAGE_BYTES_MAX, Expression, Page, Query
 from stator.runtime.reads import ANSWER_BYTES_MAX, PIECE_ITEMS, PageReading, images_of, read_page
@@ -191,7 +191,7 @@ def test_the_bytes_of_a_page_are_counted_over_all_its_pieces() -> None:
 
 
 def test_several_keys_are_answered_in_order_also_where_nothing_is() -> None:
-    got = images_of([b"0003", b"none", b"0001"], VIEW.get)
+    got = images_of([b"0003", b"none", b"0001"], VIEW.get, Offset(4))
     assert got.images == [encode_image(item(3)), None, encode_image(item(1))]
 
 
@@ -199,6 +199,6 @@ def test_several_keys_are_answered_as_far_as_they_fit() -> None:
     third = ANSWER_BYTES_MAX // 3
     view = view_of(*(item(number, "x" * third) for number in range(4)))
     keys = [f"{number:04d}".encode() for number in range(4)]
-    assert len(images_of(keys, view.get).images) == 2
+    assert len(images_of(keys, view.get, Offset(4)).images) == 2
     huge = view_of(item(0, "x" * (ANSWER_BYTES_MAX + 1)))
-    assert len(images_of([b"0000"], huge.get).images) == 1
+    assert len(images_of([b"0000"], huge.get, Offset(1)).images) == 1
