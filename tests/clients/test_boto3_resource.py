@@ -195,3 +195,41 @@ def test_a_batch_writer_deletes_too(table: Any) -> None:
             batch.delete_item(Key=key)
     assert table.query(KeyConditionExpression=Key("Artist").eq("deleted"), ConsistentRead=True)["Items"] == keys[-1:]
     table.delete_item(Key=keys[-1])
+
+
+def test_a_transaction_takes_pythons_types_and_tells_its_reasons(dynamodb: Any, table: Any) -> None:
+    client = dynamodb.meta.client
+    first, second = ({"Artist": "transactions", "Title": title} for title in ("first", "second"))
+    client.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": TABLE, "Item": first | {"Sold": 1, "Price": Decimal("9.50")}}},
+            {
+                "Update": {
+                    "TableName": TABLE,
+                    "Key": second,
+                    "UpdateExpression": "SET Formats = :formats",
+                    "ExpressionAttributeValues": {":formats": {"LP"}},
+                }
+            },
+        ]
+    )
+    check = {"TableName": TABLE, "Key": first, "ConditionExpression": "Sold > :n"}
+    with pytest.raises(client.exceptions.TransactionCanceledException) as refused:
+        client.transact_write_items(
+            TransactItems=[
+                {"Delete": {"TableName": TABLE, "Key": second}},
+                {"ConditionCheck": check | {"ExpressionAttributeValues": {":n": 1}}},
+            ]
+        )
+    reasons = refused.value.response["CancellationReasons"]
+    assert [reason["Code"] for reason in reasons] == ["None", "ConditionalCheckFailed"]
+    answer = client.transact_get_items(
+        TransactItems=[{"Get": {"TableName": TABLE, "Key": key}} for key in (second, first)]
+    )
+    assert [one["Item"] for one in answer["Responses"]] == [
+        second | {"Formats": {"LP"}},
+        first | {"Sold": Decimal(1), "Price": Decimal("9.50")},
+    ]
+    with table.batch_writer() as batch:
+        for key in (first, second):
+            batch.delete_item(Key=key)

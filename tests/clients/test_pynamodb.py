@@ -19,9 +19,11 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
     VersionAttribute,
 )
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, TransactGetError, TransactWriteError, UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection, LocalSecondaryIndex
 from pynamodb.models import Model
+from pynamodb.transactions import TransactGet, TransactWrite
 
 FOLLOWED_WITHIN_S = 20.0
 HIRED = datetime(2020, 2, 29, 12, 30, tzinfo=UTC)
@@ -214,6 +216,37 @@ def test_an_update_acts_on_paths_and_under_conditions() -> None:
         one.update(actions=[Employee.salary.set(0)], condition=Employee.salary < 11)
     assert Employee.get("updates", "u", consistent_read=True).salary == 11
     one.delete(condition=Employee.salary == 11)
+
+
+def lend(lender: Employee, borrower: Employee, amount: int) -> None:
+    with TransactWrite(connection=Connection()) as loan:
+        loan.condition_check(Employee, "loans", "bank", condition=Employee.name.does_not_exist())
+        loan.update(lender, actions=[Employee.salary.add(-amount)], condition=Employee.salary >= amount)
+        loan.update(borrower, actions=[Employee.salary.add(amount)])
+
+
+def salaries(*names: str) -> list[float]:
+    with TransactGet(connection=Connection()) as seen:
+        found = [seen.get(Employee, "loans", name) for name in names]
+    return [one.get().salary for one in found]
+
+
+def test_a_transaction_writes_all_or_nothing_and_another_reads_it_whole() -> None:
+    lender, borrower = (Employee("loans", name, department="d", salary=100) for name in ("lender", "borrower"))
+    with TransactWrite(connection=Connection(), client_request_token="opened") as both:
+        both.save(lender)
+        both.save(borrower, condition=Employee.name.does_not_exist())
+    lend(lender, borrower, 70)
+    with pytest.raises(TransactWriteError) as refused:
+        lend(lender, borrower, 70)
+    reasons = [reason.code if reason else None for reason in refused.value.cancellation_reasons]
+    assert reasons == [None, "ConditionalCheckFailed", None]
+    assert salaries("lender", "borrower") == [30, 170]
+    with pytest.raises(TransactGetError):
+        salaries("lender", "lender")
+    with TransactWrite(connection=Connection()) as closed:
+        for name in ("lender", "borrower"):
+            closed.delete(Employee.get("loans", name, consistent_read=True))
 
 
 def test_the_model_switched_its_time_to_live_on() -> None:
