@@ -1,4 +1,4 @@
-"""Which logs are archived: the catalog's, and every log of every table. Index logs are not: indexes are rebuilt."""
+"""Which logs are archived: the catalog's, the ledger, and every log of every table. Index logs are not: indexes are rebuilt."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from stator.model.errors import DamagedDataError, LogError
-from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.positions import COMMON_LOGS, LogId
 from stator.model.tables import Table
 from stator.ports.archive import Archive
 from stator.ports.clock import Clock
@@ -44,7 +44,8 @@ class ArchiverService:
         self._mine = mine
         self._running: dict[LogId, asyncio.Task[None]] = {}
         self._halted: dict[LogId, str] = {}
-        self._start(CATALOG_LOG)
+        for log_id in COMMON_LOGS:
+            self._start(log_id)
         for held in catalog.tables.values():
             self._changed(None, held.table)
         catalog.watchers.append(self._changed)

@@ -5,7 +5,7 @@ says it leads, heard by this process or by any other: a gray failure, seen by on
 can talk to is more likely the deaf one: it leaves alone what another one lately wrote.
 """
 
-from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.positions import COMMON_LOGS, LogId
 from stator.ports.clock import Clock
 from stator.rules.placement import COPIES, preference
 from stator.runtime.catalog import Catalog
@@ -91,4 +91,4 @@ class Assignment:
 
     def _logs(self) -> set[LogId]:
         tables = [held.table for held in self._catalog.tables.values()]
-        return {CATALOG_LOG, *(partition.log_id for table in tables for partition in table.partitions)}
+        return {*COMMON_LOGS, *(partition.log_id for table in tables for partition in table.partitions)}

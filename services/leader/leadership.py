@@ -33,7 +33,7 @@ from stator.model.errors import (
     ServiceUnavailableError,
 )
 from stator.model.positions import OWN_LANE, Epoch, LogId, Offset, Seq, TimestampUs, WriterId
-from stator.model.records import Effect, Envelope, Kind
+from stator.model.records import Effect, Envelope, Kind, Preparation
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
@@ -157,6 +157,11 @@ class Leadership:
         defined: Defined = await self.submit(request)
         return defined
 
+    def orphans(self, patience_s: float) -> list[Preparation]:
+        """Transactions that have waited here so long for their end that their coordinators may be gone."""
+        leads = self._path is not None and self.state is State.LEADING
+        return self._path.transactions.orphans(patience_s) if leads and self._path is not None else []
+
     # --- claiming --------------------------------------------------------------------------------------------
 
     @property
@@ -222,6 +227,9 @@ class Leadership:
         self._last_timestamp_us = TimestampUs(max(floor + 1, self._clock.now_us()))
         return self._last_timestamp_us
 
+    def _advance(self, timestamp_us: TimestampUs) -> None:
+        self._last_timestamp_us = max(self._last_timestamp_us, timestamp_us)
+
     # --- what the log says -----------------------------------------------------------------------------------
 
     def _known_effects(self, record: Envelope) -> list[Effect] | None:
@@ -267,6 +275,8 @@ class Leadership:
             Repeats(self._log, self._log_id, self.replica.view, self._unmaterialized, self._timestamp),
             self._timestamp,
             self._submit,
+            self._advance,
+            self._clock.monotonic,
             self._tasks,
             exclusive=self._log.exclusive,
         )
@@ -297,6 +307,8 @@ class Leadership:
         # Everything of the older epoch that the log accepted has been confirmed by `accepted` before this Claim was read;
         # what is left can never be accepted.
         undecided = [] if self._group is None else self._group.close()
+        if self._path is not None:
+            undecided += self._path.transactions.close()
         self._group = self._path = self._stamping = None
         self._unmaterialized.clear()
         return undecided

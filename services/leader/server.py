@@ -61,7 +61,19 @@ class LeaderService:
     def serve(self, peers: Peers) -> None:
         """Answer the leader's methods."""
         peers.serve("write", self._write)
-        for method in ("write_many", "transact", "get", "get_many", "transact_read", "query", "close", "define"):
+        for method in (
+            "write_many",
+            "transact",
+            "prepare",
+            "finish",
+            "decide",
+            "get",
+            "get_many",
+            "transact_read",
+            "query",
+            "close",
+            "define",
+        ):
             peers.serve(method, lambda request: self.partition(LogId(request.log_id)).submit(request))
         peers.serve("lead", self._lead)
         peers.serve("stats", self.stats)

@@ -36,12 +36,16 @@ def decide_transaction(
     state: Unmaterialized,
     timestamp: Callable[[], TimestampUs],
     held_bytes: int,
+    holds: Callable[[bytes], bool],
     request_id: str = "",
 ) -> Decided:
-    """Decide all of a transaction. `held_bytes`: what the partition holds, for the outcomes; `request_id`: for the effects."""
+    """Decide all of a transaction. `held_bytes`: what the partition holds, for the outcomes; `holds`: whether another transaction
+    has an item; `request_id`: for the effects.
+    """
     newest = [state.newest(action.key) for action in actions]
     seq = max((seq for seq, _ in newest if seq is not None), default=None)
-    decisions = decide_together(actions, [_found(stored) for _, stored in newest])
+    found = [_found(stored, locked=holds(action.key)) for action, (_, stored) in zip(actions, newest, strict=True)]
+    decisions = decide_together(actions, found)
     if not isinstance(decisions, TransactionCanceledError):
         decisions = _within_a_record(decisions, [stored for _, stored in newest])
     if isinstance(decisions, TransactionCanceledError):
@@ -56,8 +60,8 @@ def decide_transaction(
     return Decided(effects, seq, Transacted(outcomes))
 
 
-def _found(stored: StoredItem | None) -> Found:
-    return Found(None, 0) if stored is None else Found(stored.image, stored.timestamp_us)
+def _found(stored: StoredItem | None, *, locked: bool) -> Found:
+    return Found(None, 0, locked) if stored is None else Found(stored.image, stored.timestamp_us, locked)
 
 
 def _within_a_record(
@@ -93,14 +97,21 @@ def repeated(
     return Transacted([Outcome(bytes_written=size) for size in sizes], repeated=True)
 
 
-def look(request: TransactRead, state: Unmaterialized, confirmed: Seq, epoch: Epoch) -> Looks | ValidationError:
-    """The items as records up to `confirmed` leave them. More of them than any TransactGetItems may show are refused."""
+def look(
+    request: TransactRead, state: Unmaterialized, confirmed: Seq, epoch: Epoch, unsettled: Callable[[bytes], bool]
+) -> Looks | ValidationError:
+    """The items as records up to `confirmed` leave them, and whether a transaction may have changed them since.
+
+    More of them than any TransactGetItems may show are refused.
+    """
     found = [state.confirmed(key, confirmed) for key in request.keys]
     if request.images and _too_large([stored.image for stored in found if stored is not None]):
         return ValidationError("The items of the transaction are too large together")
     items = [
-        Look(None, 0) if stored is None else Look(stored.image if request.images else None, stored.timestamp_us)
-        for stored in found
+        Look(None, 0, unsettled(key))
+        if stored is None
+        else Look(stored.image if request.images else None, stored.timestamp_us, unsettled(key))
+        for key, stored in zip(request.keys, found, strict=True)
     ]
     return Looks(items, (epoch, state.deleted(confirmed)))
 

@@ -1,11 +1,15 @@
 """A leader process: partitions with warm views, led as the log decides."""
 
+from functools import partial
+
 from stator.model.errors import NotLeaderError
+from stator.model.positions import LEDGER_LOG
 from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
 
 from .assignment import Assignment
 from .expire import ExpirySweep
+from .recovery import TransactionRecovery
 from .server import LeaderService
 
 
@@ -38,6 +42,9 @@ class LeaderProcess:
         node.tasks.spawn("assignment", assignment.run())
         sweep = ExpirySweep(self._leaders, node.catalog, node.clock, node.settings.ttl_sweep_s, node.vitals.meters)
         node.tasks.spawn("expiry", sweep.run())
+        ask_ledger = partial(node.partitions.ask_leader, LEDGER_LOG, "decide")
+        recovery = TransactionRecovery(self._leaders, ask_ledger, node.clock, node.tasks)
+        node.tasks.spawn("recovery", recovery.run())
 
     def _leads(self) -> dict[int, int]:
         return self._leaders.leads() if hasattr(self, "_leaders") else {}

@@ -7,13 +7,20 @@ comes again is a read too: of what it did (R16).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from stator.codec.catalog_entries import layout_of, revision_of
 from stator.codec.log_records import BASE, DEFINE, encode_define, fingerprint
-from stator.model.errors import DamagedDataError, DomainError, LogError, OutcomeUnknownError
+from stator.model.errors import (
+    DamagedDataError,
+    DomainError,
+    IdempotentParameterMismatchError,
+    LogError,
+    OutcomeUnknownError,
+    TransactionConflictError,
+)
 from stator.model.positions import Offset, Seq, TimestampUs
 from stator.model.records import Effect, Kind
 from stator.rules.change_records import TTL_ORIGIN
@@ -36,17 +43,29 @@ from stator.rules.commands import (
 from stator.rules.decide import decide
 from stator.rules.repeats import first_outcome
 from stator.rules.request_tokens import transaction_request_id
-from stator.rules.transaction_messages import Looks, Transact, Transacted, TransactRead
+from stator.rules.transaction_messages import (
+    Decide,
+    Decided,
+    Finish,
+    Looks,
+    Prepare,
+    Transact,
+    Transacted,
+    TransactRead,
+)
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import images_of, read_page
 from stator.runtime.replica import Replica
 
 from .group_commit import RECORD_BYTES_MAX, GroupCommit, Waiting
+from .ledger import ruled
+from .participant import Participant
 from .repeats import Places, Repeats
 from .transact import decide_transaction, look, repeated
 from .unmaterialized import Unmaterialized
 
-Request = Command | WriteMany | Transact | Get | GetMany | TransactRead | Query | Close | Define
+Writes = Command | WriteMany | Transact | Prepare | Finish | Decide | Define
+Request = Writes | Get | GetMany | TransactRead | Query | Close
 
 
 class WritePath:
@@ -60,11 +79,15 @@ class WritePath:
         repeats: Repeats,
         timestamp: Callable[[], TimestampUs],
         again: "Callable[[Request, asyncio.Future[Any]], None]",
+        advance: Callable[[TimestampUs], None],
+        now: Callable[[], float],
         tasks: Tasks,
         *,
         exclusive: bool,
     ) -> None:
-        """`again` takes a request that had to wait: to whoever leads by then."""
+        """`again` takes a request that had to wait: to whoever leads by then. Timestamps behind `advance(it)` are greater than it.
+        `now` is the process's clock.
+        """
         self._replica = replica
         self._view = replica.view
         self._group = group
@@ -74,6 +97,9 @@ class WritePath:
         self._timestamp = timestamp
         self._tasks = tasks
         self._exclusive = exclusive
+        self.transactions = Participant(
+            replica.position, group, unmaterialized, timestamp, advance, now, partial(self._log, [])
+        )
         self._revision = revision_of(replica.position.definition)
         """Of the definition in force behind everything that was sent."""
         self._expiry = layout_of(replica.position.definition).expiry_attribute
@@ -86,16 +112,16 @@ class WritePath:
         """Start on a request; `future` gets the answer or a DomainError."""
         match request:
             case Get():
-                self._read(Waiting(request, future, partial(self._get, request.key)))
+                self._read(Waiting(request, future, partial(self._get, request.key)), [request.key])
             case GetMany():
-                self._read(Waiting(request, future, partial(self._get_many, request.keys)))
+                self._read(Waiting(request, future, partial(self._get_many, request.keys)), request.keys)
             case TransactRead():
-                self._read(Waiting(request, future, partial(self._look, request)))
+                self._read(Waiting(request, future, partial(self._look, request)), ())
             case Query():
-                self._read(Waiting(request, future, partial(self._query, request)))
+                self._read(Waiting(request, future, partial(self._query, request)), self._sought(request))
             case Close():
                 barrier = Waiting(request, future, self._closed)
-                self._group.special(Kind.BARRIER, 0, b"", barrier)
+                self.transactions.after_all(barrier, partial(self._group.special, Kind.BARRIER, 0, b""))
             case Define():
                 self._define(Waiting(request, future, self._defined), request)
             case WriteMany():
@@ -108,6 +134,13 @@ class WritePath:
                     self._tasks.spawn("recall", self._recall(places, request, future))
                 else:
                     self._transact(request, future)
+            case Prepare():
+                self.transactions.prepare(request, future, self._replica.position.item_bytes)
+            case Finish():
+                self.transactions.finish(request, future)
+            case Decide():
+                effects, seq, ruling = ruled(request, self._unmaterialized, self._timestamp)
+                self._log(effects, seq, Waiting(request, future, partial(_tell, ruling)))
             case _:
                 if places := self._repeats.to_recall([request]):
                     self._tasks.spawn("recall", self._recall(places, request, future))
@@ -138,6 +171,8 @@ class WritePath:
         left = RECORD_BYTES_MAX
         for command in request.commands:
             effect, seq, answer = self._decide(command)
+            if isinstance(answer, TransactionConflictError):
+                break
             assert isinstance(answer, Outcome), "without a condition nothing is refused"
             if effect is not None:
                 left -= len(effect.old or b"") + len(effect.new or b"")
@@ -158,7 +193,7 @@ class WritePath:
         held_bytes = self._replica.position.item_bytes
         request_id = transaction_request_id(request.token, request.request_hash) if request.token else ""
         effects, seq, answer = decide_transaction(
-            request.actions, self._unmaterialized, self._timestamp, held_bytes, request_id
+            request.actions, self._unmaterialized, self._timestamp, held_bytes, self.transactions.holds, request_id
         )
         self._log(effects, seq, Waiting(request, future, partial(self._answer, answer)))
 
@@ -168,6 +203,8 @@ class WritePath:
         if repeated is not None:
             return None, *repeated
         seq, stored = self._unmaterialized.newest(command.key)
+        if self.transactions.holds(command.key):
+            return None, seq, Outcome() if isinstance(command, Expire) else TransactionConflictError()
         if isinstance(command, Expire) and command.attribute != self._expiry:
             return None, seq, Outcome()  # by a view that has not seen the latest definition yet
         old, version_us = (None, 0) if stored is None else (stored.image, stored.timestamp_us)
@@ -206,11 +243,19 @@ class WritePath:
         else:
             waiting.finish(waiting.future)
 
-    def _read(self, waiting: Waiting) -> None:
+    def _read(self, waiting: Waiting, keys: Iterable[bytes]) -> None:
+        """Answer from confirmed state, behind the transactions that may be changing these items."""
+        if self.transactions.parks(waiting, keys):
+            return
         if self._exclusive:
             waiting.finish(waiting.future)
         else:
             self._group.join(waiting)
+
+    def _sought(self, query: Query) -> Iterable[bytes]:
+        """What of a query's items transactions are changing. The span of a local index does not tell: any item may come into it."""
+        low, high = (query.low, query.high) if query.local is None else (b"", None)
+        return self.transactions.changing(low, high)
 
     def _get(self, key: bytes, future: "asyncio.Future[Any]") -> None:
         stored = self._unmaterialized.confirmed(key, self._group.confirmed_seq)
@@ -222,7 +267,8 @@ class WritePath:
         future.set_result(images_of(keys, find, self._reached()))
 
     def _look(self, request: TransactRead, future: "asyncio.Future[Any]") -> None:
-        self._answer(look(request, self._unmaterialized, self._group.confirmed_seq, self._epoch), future)
+        confirmed, held = self._group.confirmed_seq, self.transactions.unsettled
+        self._answer(look(request, self._unmaterialized, confirmed, self._epoch, held), future)
 
     def _query(self, query: Query, future: "asyncio.Future[Any]") -> None:
         confirmed = self._reached()
@@ -286,3 +332,10 @@ class WritePath:
     def _reached(self) -> Offset:
         """What is confirmed lies below, and so does whatever an answer of this moment shows."""
         return Offset(self._group.confirmed_offset + 1)
+
+
+def _tell(ruling: Decided | IdempotentParameterMismatchError, future: "asyncio.Future[Any]") -> None:
+    if isinstance(ruling, DomainError):
+        future.set_exception(ruling)
+    else:
+        future.set_result(ruling)

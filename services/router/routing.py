@@ -21,6 +21,7 @@ from stator.model.positions import LogId, Offset
 from stator.model.tables import Partition, Table, partition_for
 from stator.ports.change_history import ChangeHistory
 from stator.ports.clock import Clock
+from stator.ports.identity import IdSource
 from stator.rules.commands import (
     Command,
     Control,
@@ -48,6 +49,7 @@ from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
 
 from .client_tokens import ClientTokens
+from .coordinator import Coordinator
 from .error_bodies import error_response
 from .http_messages import Response
 from .positions import Positions
@@ -67,12 +69,15 @@ class Surroundings:
     changes: ChangeHistory
     tasks: Tasks
     clock: Clock
+    ids: IdSource
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     tokens: ClientTokens = field(init=False)
+    coordinator: Coordinator = field(init=False)
 
     def __post_init__(self) -> None:
         """With nothing known yet."""
         self.tokens = ClientTokens(self.clock.monotonic)
+        self.coordinator = Coordinator(self.partitions, self.ids)
 
 
 class Router:
@@ -105,6 +110,11 @@ class Router:
     def tokens(self) -> ClientTokens:
         """Which transactions came through this router."""
         return self._around.tokens
+
+    @property
+    def coordinator(self) -> Coordinator:
+        """What has transactions over several partitions done."""
+        return self._around.coordinator
 
     def table(self, name: str) -> Table:
         """The table that data requests may use. Raises ResourceNotFoundError for one that is not there (yet)."""

@@ -48,6 +48,7 @@ class RouterProcess:
             self._changes,
             node.tasks,
             node.clock,
+            node.ids,
         )
         members = settings.members
         board = StatusBoard(node.vitals, members, self._reports, node.catalog, node.log, topics=True)

@@ -9,6 +9,7 @@ not take longer the more tables there are.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from stator.adapters.archive_directory import DirectoryArchive
@@ -18,7 +19,7 @@ from stator.adapters.log_lmdb import LmdbLog
 from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_lmdb import LmdbViews
 from stator.model.changes import Shard
-from stator.model.positions import CATALOG_LOG, LogId, LogPosition
+from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LEDGER_LOG, LogId, LogPosition
 from stator.model.tables import Table
 from stator.ports.log import Log
 from stator.rules.commands import Control, ControlAnswer, Get, GetMany, Query, RestoreStatus, Stats, Steps
@@ -39,6 +40,7 @@ from ..control.tables import TableControl
 from ..gsi.base_items import archived_base_items
 from ..gsi.worker import IndexWorker
 from ..leader.expire import ExpirySweep
+from ..leader.recovery import TransactionRecovery
 from ..leader.server import LeaderService
 from ..materializer.server import MaterializerService
 from ..materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
@@ -87,7 +89,7 @@ class Standalone:
     async def start(self) -> None:
         """Bring all services up and listen. Raises StartupError when the port is taken."""
         log, clock, ids, tasks = self._log, self._clock, self._ids, self._tasks
-        await log.create([CATALOG_LOG])
+        await log.create(COMMON_LOGS)
         peers = LocalPeers()
         snapshots = Snapshots(self._archive, clock)
         leaders = LeaderService(
@@ -108,6 +110,8 @@ class Standalone:
 
         expiry = ExpirySweep(leaders, catalog, clock, self._settings.ttl_sweep_s, self._vitals.meters)
         tasks.spawn("expiry", expiry.run())
+        recovery = TransactionRecovery(leaders, partial(partitions.ask_leader, LEDGER_LOG, "decide"), clock, tasks)
+        tasks.spawn("recovery", recovery.run())
 
         control = TableControl(
             log, catalog, partitions, clock, ids, tasks, self._settings.partitions, on_duty=lambda: True
@@ -141,7 +145,7 @@ class Standalone:
             self._archive,
             clock,
             SnapshotLimits(),
-            mine=lambda log_id: log_id != CATALOG_LOG,
+            mine=lambda log_id: log_id not in COMMON_LOGS,
         )
         tasks.spawn("snapshots", sweep.run())
         history = History(self._archive, log, clock)
@@ -158,7 +162,7 @@ class Standalone:
             return peers.call(NODE, "restore_status", message, DRAIN_S)
 
         changes = LogChangeHistory(log, clock, held_here.newest)
-        surroundings = Surroundings(catalog, partitions, ask_control, ask_restore, changes, tasks, clock)
+        surroundings = Surroundings(catalog, partitions, ask_control, ask_restore, changes, tasks, clock, ids)
         accounts = Accounts(self._vitals.meters, catalog, clock.monotonic)
         dispatch = Dispatch(surroundings, accounts)
         self.http = await start_server(dispatch, self._settings.host, self._settings.port, clock=clock, ids=ids)

@@ -19,7 +19,7 @@ from stator.ports.log import Report
 
 
 class KafkaLog:
-    """All logs of one deployment, as topics `<prefix>catalog` and `<prefix><eight digits>`. Make it with `connect`."""
+    """All logs of one deployment, as topics: `<prefix>catalog`, `<prefix>ledger`, `<prefix><digits>`. Make it with `connect`."""
 
     exclusive = False
 

@@ -15,11 +15,12 @@ from confluent_kafka.cimpl import NewTopic
 
 from stator.adapters.log_kafka_settings import ADMIN, CONNECTION, Settings, topic_settings
 from stator.model.errors import LogError
-from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.positions import CATALOG_LOG, LEDGER_LOG, LogId, Offset
 from stator.ports.clock import Clock
 
 LOG_PREFIX = "stator.wal."
-_CATALOG = "catalog"
+_NAMES = {CATALOG_LOG: "catalog", LEDGER_LOG: "ledger"}
+_IDS = {name: log_id for log_id, name in _NAMES.items()}
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _REQUEST_TIMEOUT_S = 5.0
@@ -33,7 +34,7 @@ Ask = Callable[[Sequence[str]], Asked]
 
 def log_topic(log_id: LogId, prefix: str = LOG_PREFIX) -> str:
     """The topic of a log."""
-    return prefix + (_CATALOG if log_id == CATALOG_LOG else f"{log_id:08d}")
+    return prefix + _NAMES.get(log_id, f"{log_id:08d}")
 
 
 class KafkaTopics:
@@ -106,7 +107,7 @@ class KafkaTopics:
         except KafkaException as error:
             raise LogError(f"logs cannot be listed: {error.args[0].str()}") from error
         logs = [name.removeprefix(self._prefix) for name in names if name.startswith(self._prefix)]
-        return sorted(CATALOG_LOG if log == _CATALOG else LogId(int(log)) for log in logs)
+        return sorted(_IDS[log] if log in _IDS else LogId(int(log)) for log in logs)
 
     async def _topic_names(self, timeout_s: float) -> Iterable[str]:
         metadata = await asyncio.get_running_loop().run_in_executor(

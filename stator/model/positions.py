@@ -22,6 +22,8 @@ TimestampUs = NewType("TimestampUs", int)
 CATALOG_LOG = LogId(0)
 LEDGER_LOG = LogId(99_999_999)
 """What became of transactions over several partitions (decision 0018). Tables' logs are numbered from 1 up."""
+COMMON_LOGS = (CATALOG_LOG, LEDGER_LOG)
+"""Those of no table. Every deployment has them from its first start on."""
 OWN_LANE = LaneId(0)
 
 

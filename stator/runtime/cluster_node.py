@@ -15,7 +15,7 @@ from stator.adapters.peers_socket import SocketPeers
 from stator.adapters.view_lmdb import LmdbViews
 from stator.adapters.view_memory import MemoryViews
 from stator.codec.peer_messages import PeerMessages
-from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LogId, Offset
 from stator.ports.view import Views
 from stator.rules.peer_methods import REQUESTS
 from stator.rules.placement import holders, preference
@@ -111,7 +111,7 @@ class ClusterNode:
     async def _catalog_end(self) -> Offset:
         """Where the catalog's log ends, made if missing. LogError or TimeoutError also while too few brokers are there for it."""
         async with asyncio.timeout(ATTEMPT_S):
-            await self.log.create([CATALOG_LOG])
+            await self.log.create(COMMON_LOGS)
             return await self.log.end(CATALOG_LOG)
 
     def views(self, folder: str) -> Views:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.positions import CATALOG_LOG, LEDGER_LOG, LogId, Offset
 from stator.model.tables import Table
 from stator.ports.clock import Clock
 from stator.ports.log import Log
@@ -18,6 +18,7 @@ PATIENCE_S = 2.0
 """For the ends of all logs together: a scrape gives up after ten seconds, and lags without ends are left out."""
 
 CATALOG_NAME = "(catalog)"
+LEDGER_NAME = "(ledger)"
 
 
 class LogGauges:
@@ -57,6 +58,7 @@ class LogGauges:
 
     def _named(self) -> Iterator[tuple[int, tuple[str, str]]]:
         yield CATALOG_LOG, (CATALOG_NAME, "")
+        yield LEDGER_LOG, (LEDGER_NAME, "")
         for name, held in self._catalog.tables.items():
             for partition in held.table.partitions:
                 yield partition.log_id, (name, "")

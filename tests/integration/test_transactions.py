@@ -18,9 +18,10 @@ OPENING = 100
 ACCOUNTS = [f"a{number}" for number in range(5)]
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with standalone(tmp_path_factory.mktemp("transactions") / "data") as server:
+@pytest.fixture(scope="module", params=["1", "3"])
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """On tables of one partition, and of several: nothing but the time it takes may differ."""
+    with standalone(tmp_path_factory.mktemp("transactions") / "data", "--partitions", request.param) as server:
         client = dynamodb(server.endpoint, connections=2 * THREADS)
         client.create_table(
             TableName=TABLE,

@@ -4,6 +4,7 @@ A `Machine` is what outlives a process: its name, its disk, its clock. A `Node` 
 `runtime/cluster_node.py` and the services' wirings do it. Crashing drops all callbacks of the incarnation (`loop.py`).
 """
 
+from functools import partial
 from random import Random
 
 from services.archiver.archive_tables import ArchiverService
@@ -13,6 +14,7 @@ from services.gsi.base_items import archived_base_items
 from services.gsi.worker import IndexWorker
 from services.leader.assignment import Assignment
 from services.leader.expire import ExpirySweep
+from services.leader.recovery import TransactionRecovery
 from services.leader.server import LeaderService
 from services.materializer.server import MaterializerService
 from services.materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
@@ -21,7 +23,7 @@ from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLogStore
 from stator.adapters.peers_memory import MemoryNetwork, MemoryPeers
 from stator.adapters.view_memory import MemoryViews, MemoryViewStore
-from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LEDGER_LOG, LogId
 from stator.model.tables import Table
 from stator.rules.placement import holders, preference
 from stator.runtime.catalog import Catalog
@@ -176,7 +178,7 @@ class Node:
         self.log = LossyLog(cluster.store, cluster.weather, self.owner, Random(machine.dice.getrandbits(64)))
         self.archive = FaultyArchive(cluster, Random(machine.dice.getrandbits(64)))
         self.snapshots = Snapshots(self.archive, self.clock)
-        await self.log.create([CATALOG_LOG])
+        await self.log.create(COMMON_LOGS)
         self.peers = cluster.peers.join(self.name)
         replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), self.snapshots.install_base)
         self.tasks.spawn("catalog", replica.run())
@@ -213,6 +215,9 @@ class Node:
         self.tasks.spawn("assignment", assignment.run())
         sweep = ExpirySweep(self.leaders, self.catalog, self.clock, TTL_SWEEP_S)
         self.tasks.spawn("expiry", sweep.run())
+        ask_ledger = partial(self.partitions.ask_leader, LEDGER_LOG, "decide")
+        recovery = TransactionRecovery(self.leaders, ask_ledger, self.clock, self.tasks)
+        self.tasks.spawn("recovery", recovery.run())
 
     def _start_materializer(self) -> None:
         service = MaterializerService(self.log, self._views(), self.tasks, self.snapshots.install_base)

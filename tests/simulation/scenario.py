@@ -12,7 +12,7 @@ from typing import ParamSpec
 import structlog
 
 from services.control.tables import SWEEP_S
-from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.positions import COMMON_LOGS, LogId, Offset
 from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
 from tests.simulation.checkers import (
@@ -282,7 +282,8 @@ class _Run:
             yield from _told(index_equals_projection.check, store, objects, table)
             for partition in table.partitions:
                 yield from _told(archive_equals_log.whole, store, objects, partition.log_id)
-        yield from _told(archive_equals_log.check, store, objects, CATALOG_LOG)
+        for log_id in COMMON_LOGS:
+            yield from _told(archive_equals_log.check, store, objects, log_id)
 
     def _check_logs(self) -> None:
         store = self._cluster.store

@@ -16,7 +16,7 @@ from stator.rules.decide import ITEM_BYTES_MAX
 from stator.rules.index_capacity import measured_indexes
 from stator.rules.key_checks import check_index_updates, check_key, check_new_item, check_scalar_keys, index_key_limits
 from stator.rules.transaction_messages import Action, ConditionCheck, Transact, Transacted
-from stator.rules.transactions import PAYLOAD_BYTES_MAX, cancelled, grouped, reason_of, request_hash
+from stator.rules.transactions import PAYLOAD_BYTES_MAX, cancelled, reason_of, request_hash
 
 from ..expression_parameters import ExpressionParameters
 from ..http_messages import Response, Usage
@@ -140,18 +140,18 @@ def _sent(asked: list[_Asked], request: dict[str, Any], router: Router) -> "asyn
     if token:
         digest = request_hash(request["TransactItems"])
         router.tokens.check(token, digest)
-    places = grouped(one.log_id for one in asked)
-    if len(places) > 1:
-        raise ValidationError("Transactions over more than one partition are not supported yet")
-    log_id = asked[0].log_id
-    message = Transact(log_id, [one.action for one in asked], token, digest)
 
     def render(done: Transacted) -> Response:
         if token:
             router.tokens.use(token, digest)
         return _answer(asked, request, done)
 
-    return router.transact(message, render)
+    async def across() -> Response:
+        return render(await router.coordinator.transact([(one.log_id, one.action) for one in asked], token, digest))
+
+    if len({one.log_id for one in asked}) > 1:
+        return router.later(across())
+    return router.transact(Transact(asked[0].log_id, [one.action for one in asked], token, digest), render)
 
 
 def _answer(asked: list[_Asked], request: dict[str, Any], done: Transacted) -> Response:

@@ -78,6 +78,7 @@ class World:
             _nobody,  # type: ignore[arg-type]
             tasks,
             clock,
+            SeededIds(Random(2)),
         )
 
     def _submit(self, message: Any) -> Any:

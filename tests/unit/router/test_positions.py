@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from services.router.dispatch import Dispatch
 from services.router.http_messages import Request, Response
 from services.router.positions import POSITION_HEADER
 from services.router.routing import Surroundings
+from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_memory import MemoryViews
@@ -94,6 +96,7 @@ class World:
             _nobody,  # type: ignore[arg-type]
             tasks,
             clock,
+            SeededIds(Random(1)),
         )
         self._dispatch = Dispatch(surroundings, Accounts(Meters(), catalog, clock.monotonic))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from services.router.http_messages import Request
 from services.router.operations.get_records import ITERATOR_AGE_US
 from services.router.routing import Surroundings
 from services.streams.log_history import LogChangeHistory
+from stator.adapters.identity_seeded import SeededIds
 from stator.model.changes import Shard
 from stator.model.positions import CATALOG_LOG, LogPosition
 from stator.model.tables import STREAM_RETENTION_US
@@ -34,7 +36,14 @@ class Api:
         self.world = world
         changes = LogChangeHistory(world.log, world.clock, self._newest)
         surroundings = Surroundings(
-            world.catalog, world.partitions, world.one.serve, _no_restore, changes, world.tasks, world.clock
+            world.catalog,
+            world.partitions,
+            world.one.serve,
+            _no_restore,
+            changes,
+            world.tasks,
+            world.clock,
+            SeededIds(Random(4)),
         )
         self._dispatch = Dispatch(surroundings, Accounts(Meters(), world.catalog, world.clock.monotonic))
 

@@ -1,0 +1,56 @@
+"""The first decision about a transaction stands, and a token is used once."""
+
+from stator.model.errors import IdempotentParameterMismatchError
+from stator.rules.ledger import Decision, TokenUse, rule
+from stator.rules.request_tokens import WINDOW_US
+from stator.rules.transaction_messages import Decide, Decided
+
+COMMIT = Decide(9, b"t", 50, {1: 40, 2: 50}, "token", b"hash")
+ABORT = Decide(9, b"t", None)
+OTHERS_USE = TokenUse(b"other", b"hash", 100)
+
+
+def test_a_commit_stands_and_uses_its_token_up() -> None:
+    ruling = rule(COMMIT, None, None, 70)
+    assert ruling.answer == Decided(50, {1: 40, 2: 50})
+    assert ruling.decision == Decision(b"t", 50, {1: 40, 2: 50})
+    assert ruling.use == TokenUse(b"t", b"hash", 70)
+
+
+def test_an_abort_stands_and_uses_no_token() -> None:
+    ruling = rule(Decide(9, b"t", None, {}, "token", b"hash"), None, None, 70)
+    assert (ruling.answer, ruling.decision, ruling.use) == (Decided(None), Decision(b"t", None, {}), None)
+
+
+def test_what_stands_is_told_to_whoever_proposes_anything_and_nothing_is_added() -> None:
+    aborted, committed = Decision(b"t", None, {}), Decision(b"t", 50, {1: 40})
+    own_use = TokenUse(b"t", b"hash", 70)
+    for asked in (COMMIT, ABORT):
+        ruling = rule(asked, aborted, None, 80)
+        assert (ruling.answer, ruling.decision, ruling.use) == (Decided(None), None, None)
+        ruling = rule(asked, committed, own_use, 80)
+        assert (ruling.answer, ruling.decision, ruling.use) == (Decided(50, {1: 40}), None, None)
+
+
+def test_a_token_that_another_transaction_used_up_aborts_this_one_and_says_so() -> None:
+    for standing in (None, Decision(b"t", None, COMMIT.prepared)):
+        ruling = rule(COMMIT, standing, OTHERS_USE, 100 + WINDOW_US - 1)
+        assert ruling.answer == Decided(None, COMMIT.prepared, repeated=True)
+        assert (ruling.decision is None, ruling.use) == (standing is not None, None)
+
+
+def test_a_token_that_was_used_for_another_request_is_a_mismatch_and_the_transaction_is_aborted() -> None:
+    ruling = rule(COMMIT, None, TokenUse(b"other", b"another hash", 100), 200)
+    assert isinstance(ruling.answer, IdempotentParameterMismatchError)
+    assert ruling.decision == Decision(b"t", None, COMMIT.prepared)
+
+
+def test_a_token_may_be_used_again_after_its_window() -> None:
+    ruling = rule(COMMIT, None, OTHERS_USE, 100 + WINDOW_US)
+    assert ruling.answer == Decided(50, COMMIT.prepared)
+    assert ruling.use == TokenUse(b"t", b"hash", 100 + WINDOW_US)
+
+
+def test_a_commit_that_stands_is_told_also_if_its_token_was_used_again_since() -> None:
+    ruling = rule(COMMIT, Decision(b"t", 50, {}), OTHERS_USE, 200)
+    assert ruling.answer == Decided(50, {})
