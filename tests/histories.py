@@ -45,6 +45,7 @@ from stator.model.records import Abort, Base, Commit, Effect, Kind, LogMessage, 
 from stator.ports.view import StoredItem
 from stator.rules.acceptance import chain_after
 from stator.rules.evolve import digest_after
+from stator.rules.stamps import is_marked
 
 Items = dict[bytes, StoredItem]
 
@@ -89,6 +90,8 @@ class RandomLog:
     dice: random.Random
     out_of_order: bool = True
     """Effects of different items may carry timestamps that do not rise with the log, as transactions' commits do."""
+    stamps: bool = False
+    """Whether the leader tells now and then what its view comes to."""
     messages: list[LogMessage] = field(default_factory=list)
     positions: list[LogPosition] = field(default_factory=lambda: [LogPosition()])
     states: list[Items] = field(default_factory=lambda: [{}])
@@ -118,6 +121,7 @@ class RandomLog:
             (2, self.forgotten_write),
             (2, self.duplicate),
             (1, self.barrier),
+            (int(self.stamps), self.stamp),
             (1, self.define),
             (1, self.late_claim),
             (2, self.prepare),
@@ -213,8 +217,9 @@ class RandomLog:
         position = self.positions[offset]
         return Mark(Offset(offset), position.digest, position.items, position.item_bytes)
 
-    def stamp(self, mark: Mark) -> None:
-        """The leader tells what its view came to."""
+    def stamp(self, mark: Mark | None = None) -> None:
+        """The leader tells what its view came to, not long ago unless told."""
+        mark = mark or self.mark(max(offset for offset in range(self.end + 1) if is_marked(Offset(offset))))
         self._accepted(self._leader.record(self.log_id, Kind.BARRIER, self._tick(), encode_stamp(mark), STAMP))
 
     def begin_with_base(self, base: Base, items: Items) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from stator.codec.log_records import decode_base, decode_changes, decode_define, decode_envelope
 from stator.codec.segment_files import open_segment
 from stator.model.archive import SegmentEntry, SegmentsHead
-from stator.model.errors import DamagedDataError, InvalidRestoreTimeError
+from stator.model.errors import DamagedDataError, DivergedError, InvalidRestoreTimeError
 from stator.model.positions import LaneId, LaneState, LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base, Kind, LogMessage
 from stator.ports.archive import Archive
@@ -21,6 +21,7 @@ from stator.rules.acceptance import accept
 from stator.rules.recovery_plan import Moment, RecoveryPlan, Refusal, plan_recovery
 from stator.runtime.archived_objects import fetch_verified, load_segments_head, load_snapshots_head
 from stator.runtime.gathered_changes import GatheredChanges
+from stator.runtime.marks import Marks
 from stator.runtime.snapshots import Snapshots
 
 CHANGES_PER_TURN = 256
@@ -78,8 +79,11 @@ class History:
         footer, messages = open_segment(entry.name, data)
         if (footer.log_id, footer.first_offset) != (replay.log_id, entry.first_offset):
             raise DamagedDataError(f"{entry.name}: holds log {footer.log_id} from offset {footer.first_offset}")
-        replay.continue_at(footer.first_offset, footer.lanes_before)
-        await self._replay_messages(replay, messages, until, told)
+        try:
+            replay.continue_at(footer.first_offset, footer.lanes_before)
+            await self._replay_messages(replay, messages, until, told)
+        except DamagedDataError as error:
+            raise type(error)(f"{entry.name}: {error.message}") from error
 
     async def _replay_tail(self, replay: "_Replay", plan: RecoveryPlan, segments: SegmentsHead, told: "_Told") -> None:
         if plan.tail_start >= plan.until:
@@ -139,6 +143,9 @@ class _Replay:
         self._last_us = last_us
         self._start = start
         self._lanes = dict(start.lanes)
+        self._marks = Marks()
+        self._whole = True
+        """Whether nothing was left out yet: from then on this comes to something else than what the leader's view did."""
         self._resume(start)
 
     def _resume(self, start: LogPosition) -> None:
@@ -176,11 +183,13 @@ class _Replay:
             )
         if offset > self.next_offset:  # behind segments that the plan skips
             self.next_offset, self._lanes = offset, dict(lanes)
+            self._whole = False
 
     def take(self, message: LogMessage) -> Base | None:
         """Fold the next message. A base is returned: install it at `position`, then call `based`."""
         if message.offset != self.next_offset:
             raise DamagedDataError(f"log {self.log_id}: message {message.offset} came where {self.next_offset} was due")
+        self._marks.pass_by(message.offset, self.changes)
         self.next_offset = Offset(message.offset + 1)
         record = decode_envelope(message.data)
         lane = accept(self._lanes.get(record.lane, LaneState()), record)
@@ -191,10 +200,14 @@ class _Replay:
             if effect.timestamp_us <= self._last_us:
                 self.changes.add_effect(effect)
                 self._timestamp_us = max(self._timestamp_us, effect.timestamp_us)
+            else:
+                self._whole = False
         if record.kind is Kind.DEFINE and record.timestamp_us <= self._last_us:
             self._definition = decode_define(record)
         elif record.kind is Kind.BASE:
             return self._begin(decode_base(record))
+        elif record.kind is Kind.BARRIER and self._whole and (how := self._marks.compare(message.offset, record)):
+            raise DivergedError(f"log {self.log_id}: {how}")
         return None
 
     def based(self) -> None:

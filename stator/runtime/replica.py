@@ -22,20 +22,18 @@ from stator.codec.log_records import (
     decode_envelope,
     decode_index_batch,
     decode_progress,
-    decode_stamp,
 )
 from stator.codec.open_prepares import closed_us, prepares_after
-from stator.codec.snapshot_files import digest_text
 from stator.model.errors import DamagedDataError, DivergedError, LogError
-from stator.model.positions import OWN_LANE, Epoch, LaneState, LogId, LogPosition, Mark, Offset
+from stator.model.positions import OWN_LANE, Epoch, LaneState, LogId, LogPosition, Offset
 from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, source_reached
 from stator.ports.log import Log
 from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
 from stator.rules.local_rows import NO_ROWS
 from stator.rules.request_tokens import Token, tokens_of
-from stator.rules.stamps import disproved, is_marked, unstamped, with_mark
 from stator.runtime.gathered_changes import GatheredChanges
+from stator.runtime.marks import Marks
 
 _log = structlog.get_logger()
 
@@ -49,8 +47,8 @@ that is away."""
 Accepted = Callable[[Offset, Envelope], None]
 """Told of each accepted record, after the view holds it."""
 
-Differs = Callable[[Offset, Envelope, Mark, Mark], None]
-"""Told of a stamp (where it lies, its record) that is not the view's own mark, and of both. May raise."""
+Contradicted = Callable[[Offset, Envelope, str], None]
+"""Told of a stamp that contradicts the view: where it lies, its record, and how. May raise."""
 
 Arrived = Callable[[LogPosition], bool]
 """Whether a view at this position is as far as somebody waits for it to be."""
@@ -225,7 +223,7 @@ class Replica:
     def _fold_plain(self, records: list[tuple[Offset, Envelope]]) -> None:
         if not records:
             return
-        step = _Step(self.log_id, self.view, self._differs, remembers=self._remembers)
+        step = _Step(self.log_id, self.view, self._contradicted, remembers=self._remembers)
         told = [(offset, record) for offset, record in records if step.take(offset, record, self.known_effects)]
         self.records_ignored += len(records) - len(told)
         step.apply(self.view)
@@ -235,7 +233,7 @@ class Replica:
         """The log's first definition brings the local indexes: nobody reads before they are there, and what a base put under them
         is gone through first. Of a later one only the order of expiry can be new, and the log goes on meanwhile.
         """
-        step = _Step(self.log_id, self.view, self._differs, remembers=self._remembers)
+        step = _Step(self.log_id, self.view, self._contradicted, remembers=self._remembers)
         if not step.take(offset, record, None):
             self.records_ignored += 1
             step.apply(self.view)
@@ -296,21 +294,16 @@ class Replica:
             raise DamagedDataError(f"log {self.log_id}: base {base.snapshot_object} does not have the digest announced")
         self._tell([(offset, record)])
 
-    def _differs(self, offset: Offset, record: Envelope, mine: Mark, stamp: Mark) -> None:
-        """The log's stamp at `offset` is not our own mark. A view made from nothing but the log by this very process does not give
-        way to it: then it is the leader of that epoch who was wrong, and so may be all its other stamps.
+    def _contradicted(self, offset: Offset, record: Envelope, how: str) -> None:
+        """A stamp says something else. A view made from nothing but the log by this very process does not give way to it: then it
+        is the leader of that epoch who was wrong, and so may be all its other stamps.
         """
         if record.epoch == self._disputed_epoch:
             return
-        what = (
-            f"the stamp at {offset} says that the records below {stamp.offset} come to {stamp.items} items of"
-            f" {stamp.item_bytes} bytes with digest {digest_text(stamp.digest)}, this view to {mine.items} of"
-            f" {mine.item_bytes} with {digest_text(mine.digest)}"
-        )
         if offset >= self._fresh_until:
-            raise DivergedError(f"log {self.log_id}: {what}")
+            raise DivergedError(f"log {self.log_id}: {how}")
         self._disputed_epoch = record.epoch
-        _log.error("stamp_disputed", **self._place(), epoch=record.epoch, reason=what)
+        _log.error("stamp_disputed", **self._place(), epoch=record.epoch, reason=how)
 
     def _tell(self, told: Sequence[tuple[Offset, Envelope]]) -> None:
         reached = self.view.position.next_offset
@@ -340,10 +333,10 @@ async def _pause(seconds: float) -> None:
 class _Step:
     """A burst on its way into a view, and the position it leads to in parts that are cheap to change."""
 
-    def __init__(self, log_id: LogId, view: ViewWriter, differs: Differs, *, remembers: bool) -> None:
+    def __init__(self, log_id: LogId, view: ViewWriter, contradicted: Contradicted, *, remembers: bool) -> None:
         start = view.position
         self._log_id = log_id
-        self._differs = differs
+        self._contradicted = contradicted
         self._start = start
         self._changes = GatheredChanges(view)
         self._remembers = remembers
@@ -353,7 +346,7 @@ class _Step:
         self._timestamp_us = start.timestamp_us
         self._definition = start.definition
         self._prepares = start.prepares
-        self._marks = start.marks
+        self._marks = Marks(start.marks)
 
     def take(self, offset: Offset, record: Envelope, known_effects: KnownEffects | None) -> bool:
         """Add one record if it counts; whether it did."""
@@ -361,8 +354,8 @@ class _Step:
             raise DamagedDataError(f"log {self._log_id}: message {offset} came where {self._next_offset} was due")
         if record.log_id != self._log_id:
             raise DamagedDataError(f"log {self._log_id} holds a record of log {record.log_id} at {offset}")
-        if is_marked(offset) and OWN_LANE in self._lanes:  # nobody leads an index's log, so nobody stamps it
-            self._marks = with_mark(self._marks, self._changes.mark(offset))
+        if OWN_LANE in self._lanes:  # nobody leads an index's log, so nobody stamps it
+            self._marks.pass_by(offset, self._changes)
         self._next_offset = Offset(offset + 1)
         lane = accept(self._lanes.get(record.lane, LaneState()), record)
         if lane is None:
@@ -386,21 +379,15 @@ class _Step:
             case Kind.DEFINE:
                 self._definition = decode_define(record)
             case Kind.BARRIER:
-                self._take_stamp(offset, record)
+                how = self._marks.compare(offset, record)
+                if how:
+                    self._contradicted(offset, record, how)
             case _:
                 pass
         self._lanes[record.lane] = lane
         self._timestamp_us = max(self._timestamp_us, record.timestamp_us)
         self._prepares = prepares_after(self._prepares, record)
         return True
-
-    def _take_stamp(self, offset: Offset, record: Envelope) -> None:
-        stamp = decode_stamp(record)
-        if stamp is not None:
-            mine = disproved(self._marks, stamp)
-            if mine is not None:
-                self._differs(offset, record, mine, stamp)
-            self._marks = unstamped(self._marks, stamp)
 
     @property
     def position(self) -> LogPosition:
@@ -413,7 +400,7 @@ class _Step:
             closed_us=closed_us(self._timestamp_us, self._prepares),
             definition=self._definition,
             prepares=self._prepares,
-            marks=self._marks,
+            marks=self._marks.taken,
         )
         return self._changes.total(position)
 

@@ -20,7 +20,7 @@ from stator.model.archive import (
     snapshot_name,
     snapshots_head_name,
 )
-from stator.model.errors import DamagedDataError, InvalidRestoreTimeError
+from stator.model.errors import DamagedDataError, DivergedError, InvalidRestoreTimeError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base
 from stator.rules.recovery_plan import Moment
@@ -94,7 +94,7 @@ class Deployment:
 
 
 def random_history(dice: random.Random) -> RandomLog:
-    history = RandomLog(LOG, dice, out_of_order=dice.random() < 0.7)
+    history = RandomLog(LOG, dice, out_of_order=dice.random() < 0.7, stamps=True)
     history.grow(dice.randint(1, 40))
     return history
 
@@ -240,6 +240,46 @@ def test_history_of_another_log_with_the_same_offsets_is_damage() -> None:
         await deployment.archive.put(segments_head_name(LOG), encode_segments_head(mixed))
         with pytest.raises(DamagedDataError, match="does not continue"):
             await deployment.state_at(deployment.history.now_us)
+
+    asyncio.run(run())
+
+
+def stamped_late(*, wrong: bool) -> Deployment:
+    history = RandomLog(LOG, random.Random(3), out_of_order=False)
+    history.grow(40)
+    history.stamp(replace(history.mark(32), items=99) if wrong else history.mark(32))
+    history.write()
+    return Deployment.of(history)
+
+
+@pytest.mark.parametrize("snapshots", [[], [20], [32]])
+def test_a_stamp_that_history_contradicts_fails_the_restore_and_names_the_segment(snapshots: list[int]) -> None:
+    async def run() -> None:
+        deployment = stamped_late(wrong=True)
+        end = deployment.history.end
+        await deployment.archive_segments([10, 30, end - 3, end])
+        await deployment.archive_snapshots(snapshots)
+        with pytest.raises(DivergedError, match=rf"wal/.*: log 7: the stamp at {end - 2} says .* below 32 come to 99"):
+            await deployment.state_at(deployment.history.now_us)
+
+    asyncio.run(run())
+
+
+def test_a_stamp_in_the_tail_is_compared_too() -> None:
+    async def run() -> None:
+        with pytest.raises(DivergedError, match="log 7: the stamp at"):
+            await stamped_late(wrong=True).state_at(2_000_000)
+        await stamped_late(wrong=False).state_at(2_000_000)
+
+    asyncio.run(run())
+
+
+def test_what_lies_behind_the_instant_is_left_out_and_then_stamps_mean_something_else() -> None:
+    async def run() -> None:
+        deployment = stamped_late(wrong=True)
+        first = next(effect for offset, effect in deployment.history.effects if offset > 20)
+        _, items = await deployment.state_at(first.timestamp_us)
+        assert items == deployment.history.at(first.timestamp_us)
 
     asyncio.run(run())
 

@@ -35,7 +35,7 @@ LOG = LogId(7)
 
 
 def grown(seed: int, steps: int = 80) -> RandomLog:
-    log = RandomLog(LOG, random.Random(seed))
+    log = RandomLog(LOG, random.Random(seed), stamps=True)
     log.grow(steps)
     return log
 
