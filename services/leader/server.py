@@ -129,6 +129,10 @@ class LeaderService:
             leads = self._on_use or partition.state is State.LEADING
             yield place_of(partition.replica, "leads" if leads else "follows", partition.epoch if leads else 0)
 
+    def replicas(self) -> Iterator[Replica]:
+        """All that this process follows."""
+        yield from (partition.replica for partition in self.partitions.values())
+
     def leads(self) -> dict[int, int]:
         """Logs led by this process, or held while in doubt, with the epochs: for the heartbeat."""
         return {log_id: partition.epoch for log_id, partition in self.partitions.items() if partition.holds}

@@ -6,6 +6,7 @@ from stator.model.errors import NotLeaderError
 from stator.model.positions import LEDGER_LOG
 from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
+from stator.runtime.view_sweep import ViewSweep
 
 from .assignment import Assignment
 from .expire import ExpirySweep
@@ -45,6 +46,7 @@ class LeaderProcess:
         ask_ledger = partial(node.partitions.ask_leader, LEDGER_LOG, "decide")
         recovery = TransactionRecovery(self._leaders, ask_ledger, node.clock, node.tasks)
         node.tasks.spawn("recovery", recovery.run())
+        node.tasks.spawn("view-sweep", ViewSweep(self._leaders.replicas, node.clock).run())
 
     def _leads(self) -> dict[int, int]:
         return self._leaders.leads() if hasattr(self, "_leaders") else {}

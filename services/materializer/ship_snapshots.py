@@ -12,7 +12,7 @@ import structlog
 
 from stator.codec.manifests import encode_snapshots_head
 from stator.model.archive import SnapshotEntry, snapshot_name, snapshots_head_name
-from stator.model.errors import DamagedDataError
+from stator.model.errors import DamagedDataError, DivergedError
 from stator.model.positions import LogId, Offset
 from stator.ports.archive import Archive
 from stator.ports.clock import Clock
@@ -51,8 +51,8 @@ class SnapshotShipper:
     async def ship(self) -> SnapshotEntry:
         """Archive the view as it stands and list it; the last one again if the view has not moved since.
 
-        Raises OSError when the archive is away, and DamagedDataError when the view does not add up to its own digest: it has
-        drifted from its log.
+        Raises OSError when the archive is away, DivergedError when the view does not add up to its own digest: it has drifted
+        from its log, and DamagedDataError when what is archived does not check.
         """
         async with self._shipping:
             await self._find_last()
@@ -128,5 +128,7 @@ class SnapshotSweep:
         try:
             if await shipper.due():
                 await shipper.ship()
+        except DivergedError as error:
+            replica.distrust(error)
         except (OSError, DamagedDataError) as error:
             _log.warning("snapshot_put_off", log_id=log_id, reason=str(error))

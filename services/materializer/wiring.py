@@ -5,6 +5,7 @@ from stator.model.tables import Table
 from stator.rules.placement import holders
 from stator.runtime.cluster_node import ClusterNode, Failed
 from stator.runtime.settings import ClusterSettings
+from stator.runtime.view_sweep import ViewSweep
 
 from .server import MaterializerService
 from .ship_snapshots import SnapshotLimits, SnapshotSweep
@@ -29,6 +30,7 @@ class MaterializerProcess:
         node.vitals.places.append(self._views.places)
         sweep = SnapshotSweep(self._views.replicas.values, node.archive, node.clock, SnapshotLimits(), self._snapshots)
         node.tasks.spawn("snapshots", sweep.run())
+        node.tasks.spawn("view-sweep", ViewSweep(self._views.replicas.values, node.clock).run())
         for held in node.catalog.tables.values():
             self._changed(None, held.table)
         node.catalog.watchers.append(self._changed)

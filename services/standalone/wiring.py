@@ -32,6 +32,7 @@ from stator.runtime.log_gauges import LogGauges
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.snapshots import Snapshots
 from stator.runtime.status_board import StatusBoard
+from stator.runtime.view_sweep import ViewSweep
 from stator.runtime.vitals import Vitals
 
 from ..archiver.archive_tables import ArchiverService
@@ -141,13 +142,15 @@ class Standalone:
         board = StatusBoard(self._vitals, {NODE: NODE}, held_here.open_all, catalog, log, topics=False)
         self._vitals.status = board.status
         sweep = SnapshotSweep(
-            lambda: [partition.replica for partition in leaders.partitions.values()],
+            leaders.replicas,
             self._archive,
             clock,
             SnapshotLimits(),
             mine=lambda log_id: log_id not in COMMON_LOGS,
         )
         tasks.spawn("snapshots", sweep.run())
+        views = ViewSweep(lambda: [*leaders.replicas(), *indexes.replicas.values()], clock)
+        tasks.spawn("view-sweep", views.run())
         history = History(self._archive, log, clock)
         restore = TableRestore(
             catalog, partitions, history, snapshots, self._scratch, clock, tasks, on_duty=lambda: True

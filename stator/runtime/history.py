@@ -7,9 +7,11 @@ Each effect says what it found (its old image), so that a missing or foreign str
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+import structlog
+
 from stator.codec.log_records import decode_base, decode_changes, decode_define, decode_envelope
 from stator.codec.segment_files import open_segment
-from stator.model.archive import SegmentEntry, SegmentsHead
+from stator.model.archive import SegmentEntry, SegmentsHead, SnapshotsHead
 from stator.model.errors import DamagedDataError, DivergedError, InvalidRestoreTimeError
 from stator.model.positions import LaneId, LaneState, LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base, Kind, LogMessage
@@ -23,6 +25,8 @@ from stator.runtime.archived_objects import fetch_verified, load_segments_head, 
 from stator.runtime.gathered_changes import GatheredChanges
 from stator.runtime.marks import Marks
 from stator.runtime.snapshots import Snapshots
+
+_log = structlog.get_logger()
 
 CHANGES_PER_TURN = 256
 MESSAGES_PER_TURN = 256
@@ -51,8 +55,9 @@ class History:
         """Fill `scratch` with all items as they were at a moment, and give the position it then has.
 
         The position has the state's digest, item count, table definition, and the greatest timestamp not after the
-        instant. Raises InvalidRestoreTimeError when the instant cannot be reached, DamagedDataError when history does
-        not check, OSError and LogError as archive and log do.
+        instant. A snapshot that does not check, or does not go together with what follows it, is done without. Raises
+        InvalidRestoreTimeError when the instant cannot be reached, DamagedDataError when history does not check, OSError and
+        LogError as archive and log do.
         """
         log_start = await self._log.start(log_id)  # before the heads: what is trimmed after this is in them
         segments = await load_segments_head(self._archive, log_id)
@@ -60,9 +65,26 @@ class History:
         plan = plan_recovery(segments, snapshots, moment, log_start)
         if isinstance(plan, Refusal):
             raise InvalidRestoreTimeError(plan.reason)
-        told = _Told(progress, plan.steps)
+        try:
+            return await self._follow(plan, log_id, moment, segments, scratch, _Told(progress, plan.steps))
+        except DamagedDataError as error:
+            longer = plan_recovery(segments, SnapshotsHead(log_id=log_id), moment, log_start)
+            if plan.snapshot is None or isinstance(longer, Refusal):
+                raise
+            _log.error("snapshot_passed_over", log_id=log_id, snapshot=plan.snapshot.name, reason=error.message)
+            return await self._follow(longer, log_id, moment, segments, scratch, _Told(progress, longer.steps))
+
+    async def _follow(
+        self,
+        plan: RecoveryPlan,
+        log_id: LogId,
+        moment: Moment,
+        segments: SegmentsHead,
+        scratch: ViewWriter,
+        told: "_Told",
+    ) -> LogPosition:
         position = await self._start(plan, scratch, told)
-        replay = _Replay(log_id, moment.timestamp_us, scratch, position)
+        replay = _Replay(log_id, moment.timestamp_us, scratch, position, from_the_start=plan.snapshot is None)
         for segment in plan.segments:
             await self._replay_segment(replay, segment, plan.until, told)
         await self._replay_tail(replay, plan, segments, told)
@@ -135,7 +157,9 @@ class _Told:
 class _Replay:
     """Folds accepted effects up to an instant into a scratch view; `flush` hands it what has gathered."""
 
-    def __init__(self, log_id: LogId, last_us: TimestampUs, scratch: ViewWriter, start: LogPosition) -> None:
+    def __init__(
+        self, log_id: LogId, last_us: TimestampUs, scratch: ViewWriter, start: LogPosition, *, from_the_start: bool
+    ) -> None:
         self.log_id = log_id
         self.scratch = scratch
         self.changes = GatheredChanges(scratch)
@@ -143,6 +167,7 @@ class _Replay:
         self._last_us = last_us
         self._start = start
         self._lanes = dict(start.lanes)
+        self._from_the_start = from_the_start
         self._marks = Marks()
         self._whole = True
         """Whether nothing was left out yet: from then on this comes to something else than what the leader's view did."""
@@ -207,8 +232,14 @@ class _Replay:
         elif record.kind is Kind.BASE:
             return self._begin(decode_base(record))
         elif record.kind is Kind.BARRIER and self._whole and (how := self._marks.compare(message.offset, record)):
-            raise DivergedError(f"log {self.log_id}: {how}")
+            self._contradicted(how)
         return None
+
+    def _contradicted(self, how: str) -> None:
+        """What was made from nothing but the log does not give way to a stamp, see `Replica`. A snapshot does."""
+        if not self._from_the_start:
+            raise DivergedError(f"log {self.log_id}: {how}")
+        _log.error("stamp_disputed", log_id=self.log_id, reason=how)
 
     def based(self) -> None:
         """Go on from the base that the scratch view was filled with."""

@@ -5,7 +5,7 @@ snapshot that lost an item is not served. Work is cut into short turns of the lo
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from stator.codec.snapshot_files import (
@@ -19,15 +19,15 @@ from stator.codec.snapshot_files import (
     snapshot_part_rows,
 )
 from stator.model.archive import SnapshotEntry
-from stator.model.errors import DamagedDataError
+from stator.model.errors import DamagedDataError, DivergedError
 from stator.model.positions import LogPosition
 from stator.model.records import Base
 from stator.ports.archive import Archive
 from stator.ports.clock import Clock
 from stator.ports.view import Change, StoredItem, ViewWriter
-from stator.rules.evolve import digest_after
 from stator.runtime.archived_objects import fetch_verified, store_verified
 from stator.runtime.patience import persist
+from stator.runtime.totals import Totals
 
 ITEMS_PER_TURN = 256
 """Items handled before other tasks get a turn: some milliseconds, a view's write and the digest included."""
@@ -54,10 +54,10 @@ class Snapshots:
         """Archive all items of a view, `rows` in key order, as they stand at `position`.
 
         `name` ends in ".snap". The snapshot object comes last: a crash leaves parts that nothing names. The same view
-        gives the same objects. Raises DamagedDataError when the items do not add up to the position; OSError as the
-        archive does.
+        gives the same objects. Raises DivergedError when the items do not add up to the position; OSError as the archive
+        does.
         """
-        totals = _Totals()
+        totals = Totals()
         parts: list[SnapshotPart] = []
         part = SnapshotPartBuilder()
         remaining = iter(rows)
@@ -71,7 +71,8 @@ class Snapshots:
             await self._clock.sleep(0)
         if part.items:
             parts.append(await self._store_part(name, len(parts), part))
-        totals.check(name, position)
+        if wrong := totals.contradict(position):
+            raise DivergedError(f"{name}: the view holds {wrong}")
         listing = encode_snapshot(Snapshot(position=position, parts=tuple(parts)))
         return SnapshotEntry(
             name=name,
@@ -98,14 +99,15 @@ class Snapshots:
         """
         snapshot = decode_snapshot(name, await fetch_verified(self._archive, name, sha256))
         view.install((), LogPosition())
-        totals = _Totals()
+        totals = Totals()
         for part in snapshot.parts:
             rows = snapshot_part_rows(part.name, await fetch_verified(self._archive, part.name, part.sha256))
             while changes := list(_changes(islice(rows, ITEMS_PER_TURN), totals)):
                 view.apply(changes, LogPosition())
                 advance(len(changes))
                 await self._clock.sleep(0)
-        totals.check(name, snapshot.position)
+        if wrong := totals.contradict(snapshot.position):
+            raise DamagedDataError(f"{name}: {wrong}")
         position = placed(snapshot.position)
         view.apply((), position)
         return position
@@ -131,27 +133,7 @@ class Snapshots:
         return SnapshotPart(name=part_name, sha256=sha256, size_bytes=len(data), items=part.items)
 
 
-@dataclass(slots=True)
-class _Totals:
-    """What the items seen so far add up to."""
-
-    digest: int = 0
-    items: int = 0
-
-    def add(self, key: bytes, image: bytes) -> None:
-        self.digest = digest_after(self.digest, key, None, image)
-        self.items += 1
-
-    def check(self, name: str, position: LogPosition) -> None:
-        """Raise DamagedDataError unless they are what the position says."""
-        if (self.digest, self.items) != (position.digest, position.items):
-            raise DamagedDataError(
-                f"{name}: {self.items} items with digest {digest_text(self.digest)},"
-                f" but its position says {position.items} with {digest_text(position.digest)}",
-            )
-
-
-def _changes(rows: Iterable[SnapshotRow], totals: _Totals) -> Iterator[Change]:
+def _changes(rows: Iterable[SnapshotRow], totals: Totals) -> Iterator[Change]:
     for row in rows:
         totals.add(row.key, row.image)
         yield Change(row.key, StoredItem(row.timestamp_us, row.image))

@@ -5,13 +5,14 @@ import random
 from dataclasses import dataclass, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.archiver.accepted_stretch import AcceptedStretch
 from stator.adapters.archive_memory import MemoryArchive
 from stator.adapters.clock_manual import ManualClock
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.view_memory import MemoryView
-from stator.codec.manifests import encode_segments_head, encode_snapshots_head
+from stator.codec.manifests import decode_segments_head, encode_segments_head, encode_snapshots_head
 from stator.model.archive import (
     SegmentsHead,
     SnapshotEntry,
@@ -20,7 +21,7 @@ from stator.model.archive import (
     snapshot_name,
     snapshots_head_name,
 )
-from stator.model.errors import DamagedDataError, DivergedError, InvalidRestoreTimeError
+from stator.model.errors import DamagedDataError, InvalidRestoreTimeError
 from stator.model.positions import LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import Base
 from stator.rules.recovery_plan import Moment
@@ -252,24 +253,47 @@ def stamped_late(*, wrong: bool) -> Deployment:
     return Deployment.of(history)
 
 
-@pytest.mark.parametrize("snapshots", [[], [20], [32]])
-def test_a_stamp_that_history_contradicts_fails_the_restore_and_names_the_segment(snapshots: list[int]) -> None:
+@pytest.mark.parametrize("snapshots", [[20], [31]])
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_snapshot_that_the_log_contradicts_is_done_without(snapshots: list[int], *, archived: bool) -> None:
     async def run() -> None:
-        deployment = stamped_late(wrong=True)
-        end = deployment.history.end
-        await deployment.archive_segments([10, 30, end - 3, end])
+        deployment = stamped_late(wrong=False)
+        history = deployment.history
+        for offset in snapshots:  # a view that has lost an item, and believes that there was none
+            lost = dict(list(history.states[offset].items())[1:])
+            history.states[offset], history.positions[offset] = lost, position_of(lost, history.positions[offset])
+        await deployment.archive_segments([10, 30, history.end - 3, history.end] if archived else [])
         await deployment.archive_snapshots(snapshots)
-        with pytest.raises(DivergedError, match=rf"wal/.*: log 7: the stamp at {end - 2} says .* below 32 come to 99"):
-            await deployment.state_at(deployment.history.now_us)
+        with capture_logs() as lines:
+            _, items = await deployment.state_at(history.now_us)
+        assert items == history.at(history.now_us)
+        (line,) = lines
+        assert (line["event"], line["log_level"]) == ("snapshot_passed_over", "error")
 
     asyncio.run(run())
 
 
-def test_a_stamp_in_the_tail_is_compared_too() -> None:
+def test_a_wrong_stamp_does_not_prevent_a_restore_from_the_whole_log() -> None:
     async def run() -> None:
-        with pytest.raises(DivergedError, match="log 7: the stamp at"):
-            await stamped_late(wrong=True).state_at(2_000_000)
-        await stamped_late(wrong=False).state_at(2_000_000)
+        deployment = stamped_late(wrong=True)
+        with capture_logs() as lines:
+            _, items = await deployment.state_at(deployment.history.now_us)
+        assert items == deployment.history.at(deployment.history.now_us)
+        assert [line["event"] for line in lines] == ["stamp_disputed"]
+
+    asyncio.run(run())
+
+
+def test_a_stamp_that_contradicts_all_there_is_fails_the_restore_and_names_the_segment() -> None:
+    async def run() -> None:
+        deployment = stamped_late(wrong=True)
+        end = deployment.history.end
+        await deployment.archive_segments([10, 30, end - 3, end])
+        await deployment.archive_snapshots([20])
+        head = decode_segments_head("head", await deployment.archive.get(segments_head_name(LOG)))
+        await deployment.archive.delete(head.segments[0].name)
+        with pytest.raises(DamagedDataError, match=head.segments[0].name):
+            await deployment.state_at(deployment.history.now_us)
 
     asyncio.run(run())
 
