@@ -42,6 +42,13 @@ def test_what_a_process_says_of_itself_is_told() -> None:
     assert found(with_node(warnings=["the disk is nearly full"])) == "the disk is nearly full, says leader-2"
 
 
+def test_a_view_that_was_made_anew_is_told_of() -> None:
+    told = found(with_standing(changed(standing("leader-2", "follows"), rebuilds=2)))
+    assert told == (
+        "leader-2's view of partition 1 of table Notes was wrong and has been made anew 2 times since the process started"
+    )
+
+
 def test_an_outage_is_one_finding_however_many_suffer_from_it() -> None:
     spoilt = changed(WELL, nodes=[changed(one, warnings=["the object store does not answer"]) for one in WELL.nodes])
     assert found(spoilt).startswith("the object store does not answer, says archiver-1, leader-1, leader-2,")
