@@ -275,6 +275,53 @@ def test_nobody_sees_half_a_transfer(client: Any) -> None:
     assert codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}
 
 
+def test_tables_change_together_and_are_read_together(client: Any) -> None:
+    client.create_table(
+        TableName="journal",
+        KeySchema=[{"AttributeName": "day", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "N"} for name in ("day", "entry")],
+        BillingMode="PAY_PER_REQUEST",
+        LocalSecondaryIndexes=[
+            {
+                "IndexName": "unsorted",
+                "KeySchema": [
+                    {"AttributeName": "day", "KeyType": "HASH"},
+                    {"AttributeName": "entry", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    entry = {"day": {"N": "1"}, "entry": {"N": "7"}}
+    written = {"Put": {"TableName": "journal", "Item": entry, "ConditionExpression": "attribute_not_exists(entry)"}}
+    answer = client.transact_write_items(
+        TransactItems=[add("booked", 7), written], ReturnItemCollectionMetrics="SIZE", ReturnConsumedCapacity="TOTAL"
+    )
+    assert [told["TableName"] for told in answer["ConsumedCapacity"]] == [TABLE, "journal"]
+    metrics = [{"ItemCollectionKey": {"day": {"N": "1"}}, "SizeEstimateRangeGB": [0.0, 1.0]}]
+    assert answer["ItemCollectionMetrics"] == {"journal": metrics}
+    assert [reason["Code"] for reason in refused(client, add("booked", 7), written)["CancellationReasons"]] == [
+        "None",
+        "ConditionalCheckFailed",
+    ]
+    entries = {"Get": {"TableName": "journal", "Key": entry}}
+    answer = client.transact_get_items(TransactItems=[get("booked"), entries])
+    assert [one["Item"] for one in answer["Responses"]] == [key("booked") | {"n": {"N": "7"}}, entry]
+
+
+def test_whoever_was_answered_can_go_on_with_the_same_items_at_once(client: Any) -> None:
+    """A client by itself never conflicts with its own transaction, though partitions hear of its end after the client."""
+    for turn in range(30):
+        client.transact_write_items(TransactItems=[add(f"own-{number}", 1) for number in range(4)])
+        client.update_item(
+            TableName=TABLE,
+            Key=key("own-0"),
+            UpdateExpression="SET turns = :n",
+            ExpressionAttributeValues={":n": {"N": str(turn)}},
+        )
+        assert [read(client, f"own-{number}")["n"] for number in range(4)] == [{"N": str(turn + 1)}] * 4
+
+
 def test_transactions_are_there_after_a_restart(tmp_path: Path) -> None:
     directory = tmp_path / "data"
     with standalone(directory) as server:
