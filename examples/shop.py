@@ -49,34 +49,41 @@ def add_customer(table: Any, customer: str, name: str) -> None:
 
 
 def place_order(table: Any, customer: str, order: str, placed_at: str, lines: dict[str, tuple[int, Decimal]]) -> None:
-    """An order and its lines, product to (quantity, price), in one batch."""
-    total = sum(quantity * price for quantity, price in lines.values())
-    with table.batch_writer() as batch:
-        batch.put_item(
-            Item={
-                "pk": f"CUSTOMER#{customer}",
-                "sk": f"ORDER#{placed_at}#{order}",
+    """An order and its lines, product to (quantity, price): all of them or none, and only for a customer that there is."""
+    items = [
+        {
+            "pk": f"CUSTOMER#{customer}",
+            "sk": f"ORDER#{placed_at}#{order}",
+            "gsi1pk": f"ORDER#{order}",
+            "gsi1sk": "ORDER",
+            "gsi2pk": "STATUS#placed",
+            "gsi2sk": placed_at,
+            "total": sum(quantity * price for quantity, price in lines.values()),
+        }
+    ]
+    for number, (product, (quantity, price)) in enumerate(lines.items(), start=1):
+        items.append(
+            {
+                "pk": f"ORDER#{order}",
+                "sk": f"LINE#{number:02d}",
                 "gsi1pk": f"ORDER#{order}",
-                "gsi1sk": "ORDER",
-                "gsi2pk": "STATUS#placed",
+                "gsi1sk": f"LINE#{number:02d}",
+                "gsi2pk": f"PRODUCT#{product}",
                 "gsi2sk": placed_at,
-                "total": total,
+                "customer": customer,
+                "quantity": quantity,
+                "price": price,
             }
         )
-        for number, (product, (quantity, price)) in enumerate(lines.items(), start=1):
-            batch.put_item(
-                Item={
-                    "pk": f"ORDER#{order}",
-                    "sk": f"LINE#{number:02d}",
-                    "gsi1pk": f"ORDER#{order}",
-                    "gsi1sk": f"LINE#{number:02d}",
-                    "gsi2pk": f"PRODUCT#{product}",
-                    "gsi2sk": placed_at,
-                    "customer": customer,
-                    "quantity": quantity,
-                    "price": price,
-                }
-            )
+    known = {
+        "TableName": table.name,
+        "Key": {"pk": f"CUSTOMER#{customer}", "sk": "PROFILE"},
+        "ConditionExpression": "attribute_exists(pk)",
+    }
+    new = {"TableName": table.name, "ConditionExpression": "attribute_not_exists(pk)"}
+    table.meta.client.transact_write_items(
+        TransactItems=[{"ConditionCheck": known}, *({"Put": new | {"Item": item}} for item in items)]
+    )
 
 
 def ship_order(table: Any, customer: str, placed_at: str, order: str) -> None:

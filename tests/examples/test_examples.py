@@ -77,6 +77,14 @@ def test_each_of_the_shops_six_questions_is_one_request(stator: StatorServer) ->
         assert len(sent) == number
 
 
+def test_an_order_for_nobody_leaves_nothing(stator: StatorServer) -> None:
+    table = shop.create_table(stator.resource())
+    table.wait_until_exists()
+    with pytest.raises(table.meta.client.exceptions.TransactionCanceledException):
+        shop.place_order(table, "nobody", "1", "2026-11-05", {"cup": (1, Decimal("4.50"))})
+    assert table.scan(ConsistentRead=True)["Items"] == []
+
+
 def test_an_order_is_shipped_once(stator: StatorServer) -> None:
     table = shop.create_table(stator.resource())
     table.wait_until_exists()
