@@ -126,15 +126,15 @@ class Participant:
         """Whether a strong read of these items has to wait for transactions. Then it is answered behind those that are prepared
         now, and not behind any that come later.
         """
-        keys = list(keys) if self._changing or self._committing else []
-        ends = {self._changing[key] for key in keys if key in self._changing}
+        ends = {self._changing[key] for key in keys if key in self._changing} if self._changing else None
         if ends:
             self._parked.append(_Parked(waiting, ends, self._group.follow))
-            return True
-        commits = [seq for key in keys if (seq := self._committed_by(key)) is not None]
-        if commits:
-            self._group.follow(max(commits), waiting)
-        return bool(commits)
+        return bool(ends)
+
+    def committing(self, keys: Iterable[bytes]) -> Seq | None:
+        """The last Commit, sent and not confirmed, that changes any of these items: a strong read of them shows what it does."""
+        commits = [seq for key in keys if (seq := self._committed_by(key)) is not None] if self._committing else []
+        return max(commits, default=None)
 
     def changing(self, low: bytes, high: bytes | None) -> Iterator[bytes]:
         """The keys in a span for which a read may have to wait."""

@@ -7,7 +7,7 @@ comes again is a read too: of what it did (R16).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -243,19 +243,15 @@ class WritePath:
         else:
             waiting.finish(waiting.future)
 
-    def _read(self, waiting: Waiting, keys: Iterable[bytes]) -> None:
+    def _read(self, waiting: Waiting, keys: Sequence[bytes]) -> None:
         """Answer from confirmed state, behind the transactions that may be changing these items."""
-        if self.transactions.parks(waiting, keys):
-            return
-        if self._exclusive:
-            waiting.finish(waiting.future)
-        else:
-            self._group.join(waiting)
+        if not self.transactions.parks(waiting, keys):
+            self._log([], self.transactions.committing(keys), waiting)
 
-    def _sought(self, query: Query) -> Iterable[bytes]:
+    def _sought(self, query: Query) -> Sequence[bytes]:
         """What of a query's items transactions are changing. The span of a local index does not tell: any item may come into it."""
         low, high = (query.low, query.high) if query.local is None else (b"", None)
-        return self.transactions.changing(low, high)
+        return list(self.transactions.changing(low, high))
 
     def _get(self, key: bytes, future: "asyncio.Future[Any]") -> None:
         stored = self._unmaterialized.confirmed(key, self._group.confirmed_seq)

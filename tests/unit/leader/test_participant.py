@@ -196,6 +196,24 @@ def test_a_strong_read_waits_also_while_the_commit_is_on_its_way_into_the_log(*,
     run(scenario())
 
 
+def test_a_read_that_comes_after_the_commit_was_sent_is_answered_behind_a_later_record() -> None:
+    """That the Commit counts does not tell that nobody has claimed the log since (R10)."""
+
+    async def scenario() -> None:
+        deployment = Deployment()
+        process, vote = await held(deployment)
+        process.log.holding = True
+        finished = finish(process, b"t", vote.prepared_us, vote.prepared_us)
+        await settle()
+        read = process.partition.submit(Get(LOG, b"x"))
+        process.log.release()
+        await finished
+        assert (await read).image == image("x", "new")
+        assert deployment.kinds()[-2:] == [Kind.COMMIT, Kind.BARRIER]
+
+    run(scenario())
+
+
 def test_a_look_tells_what_is_held_and_what_is_not_any_more() -> None:
     async def scenario() -> None:
         process, vote = await held(Deployment())
