@@ -77,6 +77,15 @@ def serve(
             help="Seconds between two looks for expired items.", min=0.1, max=86400.0, envvar="STATOR_TTL_SWEEP_S"
         ),
     ] = 10.0,
+    materializer_delay: Annotated[
+        float,
+        typer.Option(
+            help="Seconds by which reads without ConsistentRead are behind, to see what stale reads do; 0 is not at all.",
+            min=0.0,
+            max=86400.0,
+            envvar="STATOR_MATERIALIZER_DELAY",
+        ),
+    ] = 0.0,
 ) -> None:
     """Serve the DynamoDB API from one process and one directory.
 
@@ -102,6 +111,7 @@ def serve(
         admin_port=admin_port,
         partitions=partitions,
         ttl_sweep_s=ttl_sweep_seconds,
+        materializer_delay_s=materializer_delay,
     )
     raise typer.Exit(serve_standalone(settings))
 

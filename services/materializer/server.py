@@ -10,7 +10,7 @@ from typing import Any
 
 from stator.model.errors import DamagedDataError, NotLeaderError, ViewBehindError
 from stator.model.positions import LaneId, LogId, LogPosition
-from stator.ports.log import Log
+from stator.ports.log import LogSource
 from stator.ports.peers import Peers
 from stator.ports.view import Views
 from stator.rules.commands import Get, GetMany, Got, GotMany, Page, Query, Size, Stats
@@ -20,21 +20,24 @@ from stator.runtime.reads import images_of, place_of, read_page, size_of
 from stator.runtime.replica import InstallBase, Replica
 
 WAIT_S = 1.0
-"""How long a view may take to be as far as a reader wants, before the reader is sent elsewhere. Far above what a view is
-behind when nothing is wrong."""
+"""Before a reader is sent elsewhere: far above what a view is behind when nothing is wrong. A view that is behind on purpose
+need not wait at all: what it does not have is too young for it."""
 
 Read = Get | GetMany | Query
 
 
 class MaterializerService:
-    """One replica per log that this process holds."""
+    """One replica per log that this process holds. `wait_s`: how long a view may take to be as far as a reader wants."""
 
-    def __init__(self, log: Log, views: Views, tasks: Tasks, install_base: InstallBase) -> None:
+    def __init__(
+        self, log: LogSource, views: Views, tasks: Tasks, install_base: InstallBase, *, wait_s: float = WAIT_S
+    ) -> None:
         self.replicas: dict[LogId, Replica] = {}
         self._log = log
         self._views = views
         self._tasks = tasks
         self._install_base = install_base
+        self._wait_s = wait_s
         self._followers: dict[LogId, asyncio.Task[None]] = {}
 
     def serve(self, peers: Peers) -> None:
@@ -95,24 +98,23 @@ class MaterializerService:
         return page
 
     def _later(self, replica: Replica, request: Read, answer: Callable[[Any], Any]) -> "asyncio.Future[Any]":
-        return self._tasks.request("awaited-read", _awaited(replica, request, answer))
+        return self._tasks.request("awaited-read", self._awaited(replica, request, answer))
+
+    async def _awaited(self, replica: Replica, request: Read, answer: Callable[[Any], Any]) -> Any:
+        """Answer once the view is far enough. Raises ViewBehindError when it does not get there in time."""
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await replica.arrived(lambda position: not _is_behind(position, request))
+        except TimeoutError as error:
+            raise ViewBehindError from error
+        except DamagedDataError as error:
+            raise NotLeaderError(None) from error
+        result = answer(request)
+        return await result if isinstance(result, asyncio.Future) else result
 
     def stats(self, request: Stats) -> Size:
         """How much the view holds."""
         return size_of(self._replica(request.log_id))
-
-
-async def _awaited(replica: Replica, request: Read, answer: Callable[[Any], Any]) -> Any:
-    """Answer once the view is far enough. Raises ViewBehindError when it does not get there in time."""
-    try:
-        async with asyncio.timeout(WAIT_S):
-            await replica.arrived(lambda position: not _is_behind(position, request))
-    except TimeoutError as error:
-        raise ViewBehindError from error
-    except DamagedDataError as error:
-        raise NotLeaderError(None) from error
-    result = answer(request)
-    return await result if isinstance(result, asyncio.Future) else result
 
 
 def _is_behind(position: LogPosition, request: Read) -> bool:

@@ -4,10 +4,11 @@ from stator.model.positions import LogId
 from stator.model.tables import Table
 from stator.rules.placement import holders
 from stator.runtime.cluster_node import ClusterNode, Failed
+from stator.runtime.delayed_log import DelayedLog
 from stator.runtime.settings import ClusterSettings
 from stator.runtime.view_sweep import ViewSweep
 
-from .server import MaterializerService
+from .server import WAIT_S, MaterializerService
 from .ship_snapshots import SnapshotLimits, SnapshotSweep
 
 
@@ -25,7 +26,14 @@ class MaterializerProcess:
         """Join the cluster and follow the logs of all tables."""
         node = self._node
         await node.join(archive=True)
-        self._views = MaterializerService(node.log, node.views("views"), node.tasks, node.snapshots.install_base)
+        delay_s = node.settings.materializer_delay_s
+        self._views = MaterializerService(
+            DelayedLog(node.log, node.clock, delay_s) if delay_s else node.log,
+            node.views("views"),
+            node.tasks,
+            node.snapshots.install_base,
+            wait_s=0.0 if delay_s else WAIT_S,
+        )
         self._views.serve(node.peers)
         node.vitals.places.append(self._views.places)
         sweep = SnapshotSweep(self._views.replicas.values, node.archive, node.clock, SnapshotLimits(), self._snapshots)

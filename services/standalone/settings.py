@@ -19,3 +19,5 @@ class StandaloneSettings:
     """How old the newest archived moment may be; restores read the rest from the log."""
     ttl_sweep_s: float = 10.0
     """Between two looks for items whose time to live is over."""
+    materializer_delay_s: float = 0.0
+    """How old a record must be before eventual reads see it; 0: they see what strong ones see."""

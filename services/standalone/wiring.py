@@ -3,14 +3,15 @@
     DIR/lock · DIR/log/ (the truth, synced) · DIR/views/ (can be rebuilt) · DIR/archive/ (segments, snapshots) · DIR/scratch/
 
 The log is exclusive (the directory's lock keeps other writers out), so no read needs a barrier. One view per partition: the
-leader's; it answers eventual reads too. Partitions are opened and claimed when they are first used, so that starting up does
-not take longer the more tables there are.
+leader's; it answers eventual reads too, unless those are to be behind (DIR/delayed/). Partitions are opened and claimed when they
+are first used, so that starting up does not take longer the more tables there are.
 """
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 from stator.adapters.archive_directory import DirectoryArchive
 from stator.adapters.clock_system import SystemClock
@@ -18,14 +19,11 @@ from stator.adapters.identity_system import SystemIds
 from stator.adapters.log_lmdb import LmdbLog
 from stator.adapters.peers_local import LocalPeers
 from stator.adapters.view_lmdb import LmdbViews
-from stator.model.changes import Shard
-from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LEDGER_LOG, LogId, LogPosition
-from stator.model.tables import Table
-from stator.ports.log import Log
-from stator.rules.commands import Control, ControlAnswer, Get, GetMany, Query, RestoreStatus, Stats, Steps
-from stator.rules.reports import Report
+from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LEDGER_LOG, LogId
+from stator.rules.commands import Control, ControlAnswer, RestoreStatus, Steps
 from stator.runtime.admin import AdminPort
 from stator.runtime.catalog import Catalog
+from stator.runtime.delayed_log import DelayedLog
 from stator.runtime.history import History
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.log_gauges import LogGauges
@@ -51,6 +49,7 @@ from ..router.dispatch import Dispatch
 from ..router.routing import Surroundings
 from ..router.server import HttpServer, start_server
 from ..streams.log_history import LogChangeHistory
+from .readers import HeldBack, HeldHere
 from .settings import StandaloneSettings
 
 NODE = "standalone"
@@ -85,7 +84,14 @@ class Standalone:
         self._log = LmdbLog(settings.data)
         self._views = LmdbViews(settings.data / "views")
         self._scratch = LmdbViews(settings.data / "scratch")
+        self._delayed = self._delayed_views(settings.data / "delayed")
         self._archive = DirectoryArchive(settings.data / "archive")
+
+    def _delayed_views(self, directory: Path) -> LmdbViews | None:
+        if self._settings.materializer_delay_s:
+            return LmdbViews(directory)
+        shutil.rmtree(directory, ignore_errors=True)  # of another time, when there was a delay
+        return None
 
     async def start(self) -> None:
         """Bring all services up and listen. Raises StartupError when the port is taken."""
@@ -103,11 +109,13 @@ class Standalone:
         catalog_partition = leaders.partition(CATALOG_LOG)
         catalog = Catalog(catalog_partition.replica)
         await catalog_partition.claim()
-        held_here = _HeldHere(leaders, indexes, log, catalog, tasks)
-        peers.serve("read_get", held_here.get)
-        peers.serve("read_get_many", held_here.get)
-        peers.serve("read_query", held_here.query)
-        peers.serve("read_stats", held_here.stats)
+        held_here = HeldHere(leaders, indexes, log, catalog, tasks)
+        held_here.serve(peers)
+        if self._delayed is not None:
+            late = DelayedLog(log, clock, self._settings.materializer_delay_s)
+            late_views = MaterializerService(late, self._delayed, tasks, snapshots.install_base, wait_s=0.0)
+            HeldBack(late, late_views, catalog, tasks).serve(peers)
+            self._vitals.places.append(late_views.places)
 
         expiry = ExpirySweep(leaders, catalog, clock, self._settings.ttl_sweep_s, self._vitals.meters)
         tasks.spawn("expiry", expiry.run())
@@ -181,77 +189,6 @@ class Standalone:
         await self._log.close()
         self._views.close()
         self._scratch.close()
+        if self._delayed is not None:
+            self._delayed.close()
         self._archive.close()
-
-
-class _HeldHere:
-    """Eventual reads: a table's partition from its leader's view, an index partition from a view of its own."""
-
-    def __init__(
-        self, leaders: LeaderService, indexes: MaterializerService, log: Log, catalog: Catalog, tasks: Tasks
-    ) -> None:
-        self._log = log
-        self._tasks = tasks
-        self._caught_up: set[LogId] = set()
-        self._leaders = leaders
-        self._indexes = indexes
-        self._index_logs: set[LogId] = set()
-        self._catalog = catalog
-        for held in catalog.tables.values():
-            self._changed(None, held.table)
-        catalog.watchers.append(self._changed)
-
-    def get(self, request: Get | GetMany) -> "asyncio.Future[object]":
-        return self._leaders.partition(LogId(request.log_id)).submit(request)
-
-    def query(self, request: Query) -> object:
-        log_id = LogId(request.log_id)
-        if log_id not in self._index_logs:
-            return self._leaders.partition(log_id).submit(request)
-        if log_id in self._caught_up:
-            return self._indexes.query(request)
-        return self._tasks.request("first-query", self._after_catching_up(log_id, self._indexes.query, request))
-
-    def stats(self, request: Stats) -> object:
-        log_id = LogId(request.log_id)
-        if log_id not in self._index_logs:
-            return self._leaders.stats(request)
-        if log_id in self._caught_up:
-            return self._indexes.stats(request)
-        return self._tasks.request("first-stats", self._after_catching_up(log_id, self._indexes.stats, request))
-
-    async def open_all(self) -> list[Report]:
-        """Have a place to report for every log of every table, also for those not used since the start. There is nobody else
-        to ask.
-        """
-        for log_id in [log_id for held in self._catalog.tables.values() for log_id in held.table.logs]:
-            if log_id in self._index_logs:
-                self._indexes.hold(log_id)
-            else:
-                self._leaders.partition(log_id)
-        return []
-
-    def newest(self, shard: Shard) -> LogPosition:
-        """Where the view of a shard's log stands. A deleted table has none, and must not be opened for readers of its stream."""
-        table = self._catalog.table(shard.table.name)
-        if table is None or table.table_id != shard.table.table_id:
-            return LogPosition()
-        return self._leaders.partition(shard.log_id).replica.position
-
-    async def _after_catching_up(self, log_id: LogId, answer: Callable[[Any], object], request: object) -> object:
-        """A view that is opened on its first use must not answer before it has read what its log already holds."""
-        replica = self._indexes.hold(log_id)
-        await replica.reached(await self._log.end(log_id))
-        self._caught_up.add(log_id)
-        result = answer(request)
-        return await result if isinstance(result, asyncio.Future) else result
-
-    def _changed(self, before: Table | None, after: Table | None) -> None:
-        gone = set(() if before is None else before.logs) - set(() if after is None else after.logs)
-        for log_id in gone:
-            self._index_logs.discard(log_id)
-            self._caught_up.discard(log_id)
-            self._indexes.forget(log_id)
-            self._leaders.forget(log_id)
-        if after is not None:
-            self._index_logs.update(part.log_id for index in after.indexes for part in index.partitions)

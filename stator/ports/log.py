@@ -44,7 +44,19 @@ class LogReader(Protocol):
         ...
 
 
-class Log(Protocol):
+class LogSource(Protocol):
+    """Logs, for whoever only follows them."""
+
+    def read(self, log_id: LogId, start: Offset) -> LogReader:
+        """Open a reader whose first message is the one at `start` (or the first that comes there)."""
+        ...
+
+    async def end(self, log_id: LogId) -> Offset:
+        """The offset that the next append might get: a recent value, possibly stale, so only a hint (protocol P6)."""
+        ...
+
+
+class Log(LogSource, Protocol):
     """All logs of one deployment."""
 
     exclusive: bool
@@ -66,14 +78,6 @@ class Log(Protocol):
         """Add one message at the end; at most MESSAGE_BYTES_MAX. Never blocks and never raises for what the log does:
         everything is told through `report`. Appends of one caller to one log land in call order if they land.
         """
-        ...
-
-    def read(self, log_id: LogId, start: Offset) -> LogReader:
-        """Open a reader whose first message is the one at `start` (or the first that comes there)."""
-        ...
-
-    async def end(self, log_id: LogId) -> Offset:
-        """The offset that the next append might get: a recent value, possibly stale, so only a hint (protocol P6)."""
         ...
 
     async def start(self, log_id: LogId) -> Offset:

@@ -27,7 +27,7 @@ from stator.codec.open_prepares import closed_us, prepares_after
 from stator.model.errors import DamagedDataError, DivergedError, LogError
 from stator.model.positions import OWN_LANE, Epoch, LaneState, LogId, LogPosition, Offset
 from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, source_reached
-from stator.ports.log import Log
+from stator.ports.log import LogSource
 from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
 from stator.rules.local_rows import NO_ROWS
@@ -61,7 +61,7 @@ class Replica:
     """One log, one view, one loop. `run` it as a task; everything else is synchronous and cheap."""
 
     def __init__(
-        self, log: Log, log_id: LogId, view: ViewWriter, install_base: InstallBase, *, remembers: bool = False
+        self, log: LogSource, log_id: LogId, view: ViewWriter, install_base: InstallBase, *, remembers: bool = False
     ) -> None:
         """`remembers`: the view is to know repeated requests, for a process that may lead the log."""
         self.log_id = log_id

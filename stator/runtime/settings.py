@@ -38,6 +38,8 @@ class ClusterSettings:
     segment_age_s: float = 10.0
     ttl_sweep_s: float = 10.0
     """Between two looks for items whose time to live is over."""
+    materializer_delay_s: float = 0.0
+    """How old a record must be before views for eventual reads take it in."""
 
     @property
     def members(self) -> dict[str, str]:
@@ -59,13 +61,14 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
             raise StartupError(f"{name} is not set")
         return value
 
-    def seconds(name: str, default: str) -> float:
+    def seconds(name: str, default: str, *, none: bool = False) -> float:
+        """`none`: whether it may be 0."""
         given = text(name, default)
         try:
             value = float(given)
         except ValueError:
             value = -1.0
-        if not 0 < value < _YEAR_S:
+        if not (0 < value < _YEAR_S or (none and value == 0)):
             raise StartupError(f"{name} is {given!r}, which is not a number of seconds")
         return value
 
@@ -96,6 +99,7 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         partitions=whole("STATOR_PARTITIONS", "4", 1, 1024),
         segment_age_s=seconds("STATOR_SEGMENT_AGE_S", "10"),
         ttl_sweep_s=seconds("STATOR_TTL_SWEEP_S", "10"),
+        materializer_delay_s=seconds("STATOR_MATERIALIZER_DELAY", "0", none=True),
     )
 
 

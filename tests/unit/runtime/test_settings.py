@@ -23,6 +23,8 @@ def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
     assert settings.members == {"leader-1": "leader", "gsi-worker-2": "gsi-worker"}
     assert settings.data == Path("data/leader-1")
     assert (settings.host, settings.port, settings.partitions) == ("127.0.0.1", 8000, 4)
+    assert settings.materializer_delay_s == 0
+    assert cluster_settings(GOOD | {"STATOR_MATERIALIZER_DELAY": "2.5"}).materializer_delay_s == 2.5
 
 
 def test_an_address_to_listen_on_may_differ_from_the_one_others_use() -> None:
@@ -46,6 +48,10 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("STATOR_PARTITIONS", "1.5"),
         ("STATOR_SEGMENT_AGE_S", "inf"),
         ("STATOR_SEGMENT_AGE_S", "-1"),
+        ("STATOR_SEGMENT_AGE_S", "0"),
+        ("STATOR_MATERIALIZER_DELAY", "-1"),
+        ("STATOR_MATERIALIZER_DELAY", "nan"),
+        ("STATOR_MATERIALIZER_DELAY", "a while"),
         ("STATOR_PARTITIONS", ""),
         ("STATOR_SEGMENT_AGE_S", "1m"),
         ("STATOR_LISTEN", "7000"),
