@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
 
 from stator.codec.log_records import EFFECTS, encode_effects, encode_envelope, fingerprint
 from stator.model.errors import LogError
@@ -20,6 +19,7 @@ from stator.ports.log import MESSAGE_BYTES_MAX, Log
 from stator.rules.acceptance import chain_after
 
 from .append_meter import AppendMeter
+from .lease import Lease, Waiting
 
 BATCH_BYTES_MAX = 1024 * 1024
 """Images in one batch, before it is closed and the next one opened. A single larger request is a batch of its own."""
@@ -30,14 +30,6 @@ RECORD_BYTES_MAX = MESSAGE_BYTES_MAX // 2
 IN_FLIGHT_MAX = 1
 """Batches appended and not yet confirmed. Measured on three brokers: more of them only makes batches smaller, since a broker
 takes one produce request of a connection at a time (1,430 appends/s with one request in flight, 710 with five)."""
-
-
-class Waiting(NamedTuple):
-    """A request whose answer depends on a batch: `finish` answers `future` once the batch is confirmed."""
-
-    request: Any
-    future: "asyncio.Future[Any]"
-    finish: "Callable[[asyncio.Future[Any]], None]"
 
 
 @dataclass(slots=True)
@@ -55,7 +47,7 @@ class Batch:
     offset: Offset | None = None
     sent_at: float = 0.0
     began_at: float = 0.0
-    """As `sent_at`, on the meter's finer clock."""
+    """The same by the process's own clock, taken before: what it gives of a lease is counted from here (R9)."""
 
 
 class GroupCommit:
@@ -70,6 +62,7 @@ class GroupCommit:
         timestamp: Callable[[], TimestampUs],
         on_doubt: Callable[[], None],
         meter: AppendMeter,
+        lease: Lease,
     ) -> None:
         self.confirmed_seq = Seq(0)
         self.confirmed_offset = claim_offset
@@ -80,6 +73,7 @@ class GroupCommit:
         self._timestamp = timestamp
         self._on_doubt = on_doubt
         self._meter = meter
+        self._lease = lease
         self._loop = asyncio.get_running_loop()
         self._open: deque[Batch] = deque()
         self._in_flight: deque[Batch] = deque()
@@ -151,8 +145,8 @@ class GroupCommit:
             raw = self._encode(batch)
             self._chain = chain_after(self._chain, raw)
             self._in_flight.append(batch)
-            batch.sent_at = self._loop.time()
             batch.began_at = self._meter.now()
+            batch.sent_at = self._loop.time()
             self._log.append(self._log_id, raw, partial(self._reported, batch))
 
     def _encode(self, batch: Batch) -> bytes:
@@ -204,12 +198,8 @@ class GroupCommit:
         self.confirmed_seq = batch.seq
         self.confirmed_offset = offset
         self._meter.confirmed(batch.began_at, len(batch.effects))
-        for _, future, finish in batch.waiting:
-            if not future.done():
-                try:
-                    finish(future)
-                except Exception as error:  # noqa: BLE001 - a bug in one answer must not cost the others theirs
-                    future.set_exception(error)
+        self._lease.renew(batch.began_at)
+        self._lease.answer(batch.waiting)
 
     def effects_of(self, seq: Seq) -> list[Effect] | None:
         """The effects of one of our own records that has not come back from the log yet."""

@@ -42,7 +42,8 @@ from stator.runtime.lifecycle import Tasks
 from stator.runtime.replica import Replica
 
 from .append_meter import AppendMeter
-from .group_commit import GroupCommit, Waiting
+from .group_commit import GroupCommit
+from .lease import Lease, Waiting
 from .repeats import Repeats
 from .stamping import Stamping
 from .unmaterialized import Unmaterialized
@@ -87,6 +88,7 @@ class Leadership:
         tasks: Tasks,
         *,
         claim_on_use: bool,
+        by_lease: bool,
         meter: AppendMeter,
     ) -> None:
         self.replica = replica
@@ -113,6 +115,12 @@ class Leadership:
         self._epoch_tried = Epoch(0)
         self._waiting: list[tuple[Request, asyncio.Future[Any]]] = []
         self._unmaterialized = Unmaterialized(replica.view)
+        self._lease = Lease(
+            clock.monotonic,
+            by_lease=by_lease and not log.exclusive,
+            unclaimed=replica.position.lane().epoch == 0,
+        )
+        self._claimed_at = 0.0
         self._group: GroupCommit | None = None
         self._path: WritePath | None = None
         self._stamping: Stamping | None = None
@@ -209,6 +217,7 @@ class Leadership:
                 fingerprint(CLAIM),
                 encode_claim(self._node),
             )
+            self._claimed_at = self._clock.monotonic()
             self._log.append(self._log_id, raw, lambda _offset, _error: None)
             await asyncio.wait([ended], timeout=CLAIM_PATIENCE_S + self._ids.jitter(0.05, 0.5))
 
@@ -250,6 +259,7 @@ class Leadership:
                 self._stamping.look()
         else:
             self.other_wrote_at = self._clock.monotonic()
+        self._lease.passed(record.kind, ours=record.writer == self._writer)
 
     def _won(self, offset: Offset, record: Envelope) -> None:
         undecided = self._end_epoch()
@@ -257,6 +267,7 @@ class Leadership:
         self.epoch = record.epoch
         self._writer = record.writer
         self.leader_hint = self._node
+        self._lease.begin(self._claimed_at)
         group = GroupCommit(
             self._log,
             self._log_id,
@@ -265,6 +276,7 @@ class Leadership:
             self._timestamp,
             self._doubt,
             self._meter,
+            self._lease,
         )
         self._group = group
         self._stamping = Stamping(self.replica.view, group)
@@ -278,6 +290,7 @@ class Leadership:
             self._advance,
             self._clock.monotonic,
             self._tasks,
+            self._lease,
             exclusive=self._log.exclusive,
         )
         _log.info("leading", log_id=self._log_id, epoch=record.epoch, offset=offset)
@@ -310,6 +323,7 @@ class Leadership:
         if self._path is not None:
             undecided += self._path.transactions.close()
         self._group = self._path = self._stamping = None
+        self._lease.end()
         self._unmaterialized.clear()
         return undecided
 
@@ -352,8 +366,10 @@ class Leadership:
         log: nobody is left to find out what becomes of them.
         """
         doubtful = [] if self._group is None else self._group.sent()
+        unknown = OutcomeUnknownError("The partition's leader stopped while the request was under way")
         for entry in doubtful:
-            _fail(entry.future, OutcomeUnknownError("The partition's leader stopped while the request was under way"))
+            _fail(entry.future, unknown)
+        self._lease.abandon(unknown)
         waiting, self._waiting = self._waiting, []
         for future in [*(entry.future for entry in self._end_epoch()), *(future for _, future in waiting)]:
             _fail(future, error)

@@ -31,7 +31,8 @@ from stator.rules.commands import Outcome
 from stator.rules.transaction_messages import Action, Finish, Finished, Prepare, Prepared
 from stator.rules.transactions import CONFLICT, cancelled
 
-from .group_commit import GroupCommit, Waiting
+from .group_commit import GroupCommit
+from .lease import Waiting
 from .transact import decide_transaction
 from .unmaterialized import Unmaterialized
 

@@ -25,8 +25,8 @@ from .leadership import Leadership, State
 class LeaderService:
     """Keeps a warm view of each partition it is given and answers for those that it leads.
 
-    `on_use` (standalone): a partition is opened and claimed when the first request for it comes. `meters` take what
-    appends measure.
+    `on_use` (standalone): a partition is opened and claimed when the first request for it comes. `by_lease`: strong reads go by
+    leases (R9), which all leaders of a deployment must agree on. `meters` take what appends measure.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class LeaderService:
         install_base: InstallBase,
         *,
         on_use: bool,
+        by_lease: bool = False,
         meters: Meters | None = None,
     ) -> None:
         self.partitions: dict[LogId, Leadership] = {}
@@ -51,6 +52,7 @@ class LeaderService:
         self._tasks = tasks
         self._install_base = install_base
         self._on_use = on_use
+        self._by_lease = by_lease
         self._meter = AppendMeter(meters or Meters(), clock.monotonic)
         self._followers: dict[LogId, asyncio.Task[None]] = {}
         self._gone: set[LogId] = set()
@@ -96,6 +98,7 @@ class LeaderService:
             self._ids,
             self._tasks,
             claim_on_use=self._on_use,
+            by_lease=self._by_lease,
             meter=self._meter,
         )
         self.partitions[log_id] = leadership

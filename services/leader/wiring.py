@@ -35,6 +35,7 @@ class LeaderProcess:
             node.tasks,
             node.snapshots.install_base,
             on_use=False,
+            by_lease=node.settings.strong_reads == "lease",
             meters=node.vitals.meters,
         )
         node.vitals.places.append(self._leaders.places)

@@ -2,8 +2,8 @@
 and answer when everything the answer depends on or reveals is confirmed (R7).
 
 A refused condition and a write that changes nothing are reads: they log nothing, so nothing fences them, and they follow the
-strong-read rule (R10). On a log that only we can write (`exclusive`) a read needs no barrier, just confirmed state. A write that
-comes again is a read too: of what it did (R16).
+strong-read rule (R10). On a log that only we can write (`exclusive`) a read needs neither lease nor barrier, just confirmed
+state. A write that comes again is a read too: of what it did (R16).
 """
 
 import asyncio
@@ -57,7 +57,8 @@ from stator.runtime.lifecycle import Tasks
 from stator.runtime.reads import images_of, read_page
 from stator.runtime.replica import Replica
 
-from .group_commit import RECORD_BYTES_MAX, GroupCommit, Waiting
+from .group_commit import RECORD_BYTES_MAX, GroupCommit
+from .lease import Lease, Waiting
 from .ledger import ruled
 from .participant import Participant
 from .repeats import Places, Repeats
@@ -82,6 +83,7 @@ class WritePath:
         advance: Callable[[TimestampUs], None],
         now: Callable[[], float],
         tasks: Tasks,
+        lease: Lease,
         *,
         exclusive: bool,
     ) -> None:
@@ -96,6 +98,7 @@ class WritePath:
         self._again = again
         self._timestamp = timestamp
         self._tasks = tasks
+        self._lease = lease
         self._exclusive = exclusive
         self.transactions = Participant(
             replica.position, group, unmaterialized, timestamp, advance, now, partial(self._log, [])
@@ -112,13 +115,17 @@ class WritePath:
         """Start on a request; `future` gets the answer or a DomainError."""
         match request:
             case Get():
-                self._read(Waiting(request, future, partial(self._get, request.key)), [request.key])
+                self._read(Waiting(request, future, partial(self._get, request.key)), [request.key], request.reached)
             case GetMany():
-                self._read(Waiting(request, future, partial(self._get_many, request.keys)), request.keys)
+                self._read(
+                    Waiting(request, future, partial(self._get_many, request.keys)), request.keys, request.reached
+                )
             case TransactRead():
                 self._read(Waiting(request, future, partial(self._look, request)), ())
             case Query():
-                self._read(Waiting(request, future, partial(self._query, request)), self._sought(request))
+                self._read(
+                    Waiting(request, future, partial(self._query, request)), self._sought(request), request.reached
+                )
             case Close():
                 barrier = Waiting(request, future, self._closed)
                 self.transactions.after_all(barrier, partial(self._group.special, Kind.BARRIER, 0, b""))
@@ -236,17 +243,31 @@ class WritePath:
             carrier = self._group.add(effects, waiting)
             for effect in effects:
                 self._unmaterialized.add(effect, carrier)
-        elif not self._exclusive:
-            self._group.join(waiting)
-        elif seq is not None and seq > self._group.confirmed_seq:
-            self._group.follow(seq, waiting)
         else:
-            waiting.finish(waiting.future)
+            self._show(seq, waiting)
 
-    def _read(self, waiting: Waiting, keys: Sequence[bytes]) -> None:
-        """Answer from confirmed state, behind the transactions that may be changing these items."""
+    def _read(self, waiting: Waiting, keys: Sequence[bytes], reached: int = 0) -> None:
+        """Answer from confirmed state, behind the transactions that may be changing these items. `reached`: see `_show`."""
         if not self.transactions.parks(waiting, keys):
-            self._log([], self.transactions.committing(keys), waiting)
+            self._show(self.transactions.committing(keys), waiting, reached)
+
+    def _show(self, seq: Seq | None, waiting: Waiting, reached: int = 0) -> None:
+        """Answer from what is confirmed, once the record `seq` is (R10): on a log of our own or by a lease without asking the log,
+        else behind a record sent from now on.
+
+        `reached`: how far the client has seen the log (R20). A view may have shown it what is in the log and not confirmed yet.
+        """
+        if seq is not None and seq > self._group.confirmed_seq:
+            if self._exclusive:
+                self._group.follow(seq, waiting)
+            else:
+                self._group.join(waiting)
+        elif self._exclusive or (self._lease.holds and reached <= self._reached()):
+            if self._lease.ages and self._group.idle:
+                self._group.open_batch()  # a Barrier that nobody waits for
+            waiting.finish(waiting.future)
+        else:
+            self._group.join(waiting)
 
     def _sought(self, query: Query) -> Sequence[bytes]:
         """What of a query's items transactions are changing. The span of a local index does not tell: any item may come into it."""
@@ -295,7 +316,7 @@ class WritePath:
         elif self._defined_by > self._group.confirmed_seq:
             self._group.follow(self._defined_by, waiting)
         else:
-            waiting.finish(waiting.future)
+            self._lease.answer([waiting])
 
     def _defined(self, future: "asyncio.Future[Any]") -> None:
         future.set_result(Defined(self._replica.position.base_offset))

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from stator.model.errors import StartupError
 
 Address = tuple[str, int]
+StrongReads = Literal["lease", "barrier"]
 
 API_PORT = 8000
 ADMIN_PORT_OFFSET = 2
@@ -40,6 +42,8 @@ class ClusterSettings:
     """Between two looks for items whose time to live is over."""
     materializer_delay_s: float = 0.0
     """How old a record must be before views for eventual reads take it in."""
+    strong_reads: StrongReads = "lease"
+    """What a strong read goes by (R9, R10). The same for all leaders; changed while none runs."""
 
     @property
     def members(self) -> dict[str, str]:
@@ -78,6 +82,13 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
             raise StartupError(f"{name} is {given!r}, which is not a whole number from {low} to {high}")
         return int(given)
 
+    def strong_reads() -> StrongReads:
+        match given := text("STATOR_STRONG_READS", "lease"):
+            case "lease" | "barrier":
+                return given
+            case _:
+                raise StartupError(f"STATOR_STRONG_READS is {given!r}, which is neither lease nor barrier")
+
     node = text("STATOR_NODE")
     port = whole("STATOR_PORT", str(API_PORT), 0, PORT_MAX)
     members = addresses("STATOR_SEEDS", text("STATOR_SEEDS"))
@@ -100,6 +111,7 @@ def cluster_settings(environment: Mapping[str, str]) -> ClusterSettings:
         segment_age_s=seconds("STATOR_SEGMENT_AGE_S", "10"),
         ttl_sweep_s=seconds("STATOR_TTL_SWEEP_S", "10"),
         materializer_delay_s=seconds("STATOR_MATERIALIZER_DELAY", "0", none=True),
+        strong_reads=strong_reads(),
     )
 
 

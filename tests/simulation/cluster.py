@@ -25,6 +25,7 @@ from stator.adapters.peers_memory import MemoryNetwork, MemoryPeers
 from stator.adapters.view_memory import MemoryViews, MemoryViewStore
 from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LEDGER_LOG, LogId
 from stator.model.tables import Table
+from stator.rules.lease import RATE_ERROR
 from stator.rules.placement import holders, preference
 from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
@@ -58,7 +59,9 @@ class Machine:
         self.role = name.rpartition("-")[0]
         self.disk = MemoryViewStore(undo_applies_max=UNDO_APPLIES_MAX)
         self.dice = Random(dice.getrandbits(64))
-        self.clock = SimulatedClock(loop, skew_s=dice.uniform(-0.5, 0.5), rate=1.0 + dice.uniform(-0.005, 0.005))
+        self.clock = SimulatedClock(
+            loop, skew_s=dice.uniform(-0.5, 0.5), rate=1.0 + dice.uniform(-RATE_ERROR, RATE_ERROR)
+        )
         self.node: Node | None = None
 
     @property
@@ -73,6 +76,7 @@ class Cluster:
         self.loop = loop
         self.failures: list[str] = []
         self.partitions_per_table = 1
+        self.by_lease = seed % 4 > 0
         dice = Random(seed)
         self.store = MemoryLogStore()
         self.weather = LogWeather(loop)
@@ -209,6 +213,7 @@ class Node:
             self.tasks,
             self.snapshots.install_base,
             on_use=False,
+            by_lease=self._cluster.by_lease,
         )
         self.leaders.serve(self.peers)
         assignment = Assignment(self.name, self.leaders, self.membership, self.catalog, self.clock)

@@ -27,7 +27,7 @@ def refusals_at_once(patch: Patch) -> None:
 @plant("R10")
 def reads_without_barrier(patch: Patch) -> None:
     """A leader that has not heard of its successor answers strong reads (R10)."""
-    patch.setattr(write_path.WritePath, "_read", lambda _self, waiting: waiting.finish(waiting.future))
+    patch.setattr(write_path.WritePath, "_read", lambda _self, waiting, *_: waiting.finish(waiting.future))
 
 
 @plant("R10")

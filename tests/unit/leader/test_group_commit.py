@@ -3,7 +3,8 @@
 import asyncio
 
 from services.leader.append_meter import AppendMeter
-from services.leader.group_commit import BATCH_BYTES_MAX, IN_FLIGHT_MAX, GroupCommit, Waiting
+from services.leader.group_commit import BATCH_BYTES_MAX, IN_FLIGHT_MAX, GroupCommit
+from services.leader.lease import Lease, Waiting
 from stator.adapters.log_memory import MemoryLogStore
 from stator.codec.log_records import decode_effects, decode_envelope
 from stator.model.errors import LogError
@@ -32,7 +33,8 @@ class Batches:
         self.meters = Meters()
         self.time = 0.0
         meter = AppendMeter(self.meters, lambda: self.time)
-        self.group = GroupCommit(self.log, LOG, LANE, CLAIM_OFFSET, self._timestamp, self._doubt, meter)
+        lease = Lease(lambda: self.time, by_lease=False, unclaimed=True)
+        self.group = GroupCommit(self.log, LOG, LANE, CLAIM_OFFSET, self._timestamp, self._doubt, meter, lease)
 
     def _timestamp(self) -> TimestampUs:
         self._now += 1

@@ -100,6 +100,7 @@ class Process:
         *,
         exclusive: bool,
         on_use: bool,
+        by_lease: bool,
         install: Callable[..., Awaitable[None]],
     ) -> None:
         self.log = SteeredLog(store, exclusive=exclusive)
@@ -107,7 +108,15 @@ class Process:
         self.failures: list[str] = []
         self.tasks = Tasks(lambda task, error: self.failures.append(f"{task}: {error!r}"))
         self.service = LeaderService(
-            name, self.log, MemoryViews(), self.clock, SeededIds(Random(name)), self.tasks, install, on_use=on_use
+            name,
+            self.log,
+            MemoryViews(),
+            self.clock,
+            SeededIds(Random(name)),
+            self.tasks,
+            install,
+            on_use=on_use,
+            by_lease=by_lease,
         )
 
     @property
@@ -128,14 +137,17 @@ class Process:
 class World:
     """The log, and the processes around it."""
 
-    def __init__(self, *, exclusive: bool = False) -> None:
+    def __init__(self, *, exclusive: bool = False, by_lease: bool = False) -> None:
         self.store = MemoryLogStore()
         self.store.create(LOG)
         self.exclusive = exclusive
+        self.by_lease = by_lease
         self.bases: list[Base] = []
 
     def process(self, name: str, *, on_use: bool = True) -> Process:
-        return Process(self.store, name, exclusive=self.exclusive, on_use=on_use, install=self._install)
+        return Process(
+            self.store, name, exclusive=self.exclusive, on_use=on_use, by_lease=self.by_lease, install=self._install
+        )
 
     async def _install(self, base: Base, view: ViewWriter, position: LogPosition) -> None:
         self.bases.append(base)

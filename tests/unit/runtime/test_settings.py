@@ -25,6 +25,8 @@ def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
     assert (settings.host, settings.port, settings.partitions) == ("127.0.0.1", 8000, 4)
     assert settings.materializer_delay_s == 0
     assert cluster_settings(GOOD | {"STATOR_MATERIALIZER_DELAY": "2.5"}).materializer_delay_s == 2.5
+    assert settings.strong_reads == "lease"
+    assert cluster_settings(GOOD | {"STATOR_STRONG_READS": "barrier"}).strong_reads == "barrier"
 
 
 def test_an_address_to_listen_on_may_differ_from_the_one_others_use() -> None:
@@ -58,6 +60,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("STATOR_SEEDS", "leader-1"),
         ("STATOR_SEEDS", "leader-1=host:port"),
         ("STATOR_NODE", "leader-9"),
+        ("STATOR_STRONG_READS", "leases"),
     ],
 )
 def test_a_setting_that_cannot_be_understood_is_named_with_its_value(name: str, value: str) -> None:
