@@ -36,6 +36,7 @@ class Assignment:
         self._membership = membership
         self._catalog = catalog
         self._clock = clock
+        self._began = clock.monotonic()
         self._orphaned_at: dict[LogId, float] = {}
 
     async def run(self) -> None:
@@ -48,11 +49,13 @@ class Assignment:
         """Open what should be warm here, claim what has no leader and should have this one, forget what is gone."""
         if not self._membership.settled:
             return  # who has heard nobody yet would take everything for its own
-        alive = self._membership.alive("leader")
+        # When all have just been started, who is first leaves the others their share. Later it waits for nobody who is not there.
+        starting = self._clock.monotonic() - self._began < TURN_S
+        able = self._membership.alive("leader") if starting else self._membership.able("leader")
         wanted = self._logs()
         claimable = []
         for log_id in wanted:
-            order = preference(log_id, alive)[:COPIES]
+            order = preference(log_id, able)[:COPIES]
             if self._node in order:
                 self._leaders.partition(log_id)
                 if self._may_claim(log_id, order.index(self._node)):

@@ -305,10 +305,11 @@ class Steps(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
-    """I am alive: my name, and the logs I lead with their epochs."""
+    """I am alive: my name, the logs I lead with their epochs, and whether I have been here for long enough to claim any."""
 
     node: str
     leads: dict[int, int]
+    settled: bool = True
 
 
 class Alive(msgspec.Struct, frozen=True, array_like=True):

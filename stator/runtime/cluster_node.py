@@ -159,8 +159,8 @@ class ClusterPlacement:
         leader = self._membership.leader(log_id)
         if leader is not None:
             return leader
-        alive = self._membership.alive("leader")
-        return preference(log_id, alive)[0] if alive else None
+        able = self._membership.able("leader")
+        return preference(log_id, able)[0] if able else None
 
     def reader(self, log_id: LogId) -> str | None:
         """The materializers that hold the log, in turn."""

@@ -45,6 +45,7 @@ class Membership:
         self._clock = clock
         self._leads = leads
         self._heard: dict[str, float] = {}
+        self._settled: set[str] = set()
         self._leaders: dict[LogId, tuple[int, str]] = {}
         self._started = clock.monotonic()
         peers.serve("heartbeat", self._receive)
@@ -53,6 +54,10 @@ class Membership:
     def alive(self, role: str) -> list[str]:
         """Names of the processes of a role that have been heard lately, this one included, sorted."""
         return sorted(name for name, its_role in self._members.items() if its_role == role and self._lives(name))
+
+    def able(self, role: str) -> list[str]:
+        """Those of them that are settled, sorted: one that has just been started leaves it to others to claim."""
+        return [name for name in self.alive(role) if name in self._settled]
 
     def leader(self, log_id: LogId) -> str | None:
         """The live node that said last, with the highest epoch, that it leads the log."""
@@ -79,7 +84,7 @@ class Membership:
     async def run(self) -> None:
         """Tell everybody, for ever."""
         while True:
-            message = Heartbeat(self._node, self._leads())
+            message = Heartbeat(self._node, self._leads(), self.settled)
             self._learn(message)
             for name in self._members:
                 if name != self._node:
@@ -96,6 +101,7 @@ class Membership:
 
     def _learn(self, message: Heartbeat) -> None:
         self._heard[message.node] = self._clock.monotonic()
+        (self._settled.add if message.settled else self._settled.discard)(message.node)
         for led, (_, node) in list(self._leaders.items()):
             if node == message.node and led not in message.leads:
                 del self._leaders[led]

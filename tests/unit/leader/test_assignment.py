@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from services.leader.assignment import ALONE_S, TURN_S, Assignment
+from services.leader.assignment import ALONE_S, LOOK_S, TURN_S, Assignment
 from services.leader.leadership import APPEND_PATIENCE_S, HOLD_S
 from services.leader.server import LeaderService
 from stator.adapters.identity_seeded import SeededIds
@@ -19,7 +19,7 @@ from stator.rules.commands import Get
 from stator.rules.placement import preference
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.membership import SUSPECT_S, Membership
+from stator.runtime.membership import HEARTBEAT_S, SUSPECT_S, Membership
 from stator.runtime.replica import Replica
 from tests.virtual_time import LoopClock, run
 
@@ -128,6 +128,19 @@ def test_whoever_dies_another_leads_soon() -> None:
             nodes.remove(leader)
             await asyncio.sleep(SETTLED_S if len(nodes) > 1 else ALONE_S + SETTLED_S)
         assert [node.leads for node in nodes] == [True]
+
+    run(scenario())
+
+
+def test_who_is_restarted_at_once_does_not_keep_the_others_waiting_until_it_has_settled() -> None:
+    async def scenario() -> None:
+        store, wires = MemoryLogStore(), Wires()
+        nodes = await start(store, wires, *MEMBERS)
+        (leader,) = [node for node in nodes if node.leads]
+        await leader.die()
+        Node(leader.name, store, wires.network)
+        await asyncio.sleep(HEARTBEAT_S + 2 * LOOK_S)
+        assert leading([node for node in nodes if node is not leader]) == [SECOND]
 
     run(scenario())
 

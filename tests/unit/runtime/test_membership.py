@@ -9,6 +9,7 @@ from stator.runtime.membership import ASK_S, HEARTBEAT_S, SUSPECT_S, Hearsay, Me
 from tests.virtual_time import LoopClock, run
 
 MEMBERS = {"leader-1": "leader", "leader-2": "leader", "router-1": "router"}
+LEADERS = ["leader-1", "leader-2"]
 LOG = LogId(4)
 HEARD_S = 2 * HEARTBEAT_S
 
@@ -69,8 +70,11 @@ def test_nobody_is_missed_before_one_has_listened_for_long_enough() -> None:
     async def scenario() -> None:
         town = Town()
         assert not town.pictures["leader-1"].settled
-        await asyncio.sleep(SUSPECT_S + HEARD_S)
+        await asyncio.sleep(SUSPECT_S)
+        assert (town.pictures["router-1"].alive("leader"), town.pictures["router-1"].able("leader")) == (LEADERS, [])
+        await asyncio.sleep(HEARD_S)
         assert town.pictures["leader-1"].settled
+        assert town.pictures["router-1"].able("leader") == LEADERS
 
     run(scenario())
 
