@@ -53,7 +53,7 @@ class Judged:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Judged, Judged]]:
     with ExitStack() as stack:
-        ours = stack.enter_context(standalone(tmp_path / "stator"))
+        ours = stack.enter_context(standalone(tmp_path / "stator", "--partitions", "3"))
         local = stack.enter_context(dynamodb_local(tmp_path / "local", free_port()))
         judged = Judged(ours.port), Judged(local.port)
         for one in judged:
