@@ -17,6 +17,11 @@ from stator.ports.peers import PeerLostError, Peers, PeerUnreachableError
 DEADLINE_S = 5.0
 """What a request gets in all, attempts included."""
 
+ATTEMPT_S = 2.0
+"""How long one node may take for a request that can be sent again: then whoever leads by now is asked. Heartbeats need 1.5 s to
+miss a leader that hangs. The same one asked again is not wrong, only more work for it: at most twice within the deadline.
+"""
+
 HINT_S = 1.0
 """How long a leader's word about its successor counts for more than the heartbeats, which know it by then. For ever would be
 wrong: a node that hangs refuses nothing, so nobody would ever say that it leads no more.
@@ -50,13 +55,16 @@ class PartitionClient:
         self._deadlines: deque[tuple[float, asyncio.Future[Any], bool]] = deque()
         self._sweeping = False
 
-    def ask_leader(self, log_id: LogId, method: str, message: Any) -> "asyncio.Future[Any]":
-        """Ask whoever leads. A write that got no answer in time ends in OutcomeUnknownError; anything that certainly did not
-        happen is tried again until then.
+    def ask_leader(
+        self, log_id: LogId, method: str, message: Any, *, identified: bool = False
+    ) -> "asyncio.Future[Any]":
+        """Ask whoever leads. A write that got no answer in time ends in OutcomeUnknownError; until then is tried again what
+        certainly did not happen, what reads, and what is `identified`: leaders know it when they see it again (R16).
         """
         outer: asyncio.Future[Any] = self._loop.create_future()
-        self._watch(outer, may_write=method in _WRITES)
-        self._try_leader(log_id, method, message, outer)
+        may_write = method in _WRITES
+        self._watch(outer, may_write=may_write)
+        self._try_leader(log_id, method, message, identified or not may_write, outer)
         return outer
 
     def ask_reader(
@@ -71,16 +79,18 @@ class PartitionClient:
         self._try_reader(log_id, method, message, at_leader, outer)
         return outer
 
-    def _try_leader(self, log_id: LogId, method: str, message: Any, outer: "asyncio.Future[Any]") -> None:
+    def _try_leader(
+        self, log_id: LogId, method: str, message: Any, repeatable: bool, outer: "asyncio.Future[Any]"
+    ) -> None:
         if outer.done():
             return
         node = self._leader(log_id)
-        again = partial(self._try_leader, log_id, method, message, outer)
+        again = partial(self._try_leader, log_id, method, message, repeatable, outer)
         if node is None:
             self._loop.call_later(_RETRY_S, again)
             return
-        call = self._peers.call(node, method, message, DEADLINE_S)
-        _when_done(call, partial(self._leader_answered, log_id, node, outer, method in _WRITES, again))
+        call = self._peers.call(node, method, message, ATTEMPT_S if repeatable else DEADLINE_S)
+        _when_done(call, partial(self._leader_answered, log_id, node, outer, repeatable, again))
 
     def _leader(self, log_id: LogId) -> str | None:
         if log_id in self._hints:
@@ -95,7 +105,7 @@ class PartitionClient:
         log_id: LogId,
         node: str,
         outer: "asyncio.Future[Any]",
-        may_write: bool,
+        repeatable: bool,
         again: Callable[[], None],
         call: "asyncio.Future[Any]",
     ) -> None:
@@ -111,7 +121,9 @@ class PartitionClient:
             else:
                 self._hints.pop(log_id, None)
                 self._loop.call_later(_RETRY_S, again)
-        elif isinstance(error, PeerUnreachableError) or (isinstance(error, PeerLostError) and not may_write):
+        elif isinstance(error, PeerUnreachableError) or (
+            isinstance(error, PeerLostError | TimeoutError) and repeatable
+        ):
             self._hints.pop(log_id, None)
             self._loop.call_later(_RETRY_S, again)
         elif isinstance(error, PeerLostError | TimeoutError):

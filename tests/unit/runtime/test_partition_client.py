@@ -17,7 +17,7 @@ from stator.model.errors import (
 )
 from stator.model.positions import LogId
 from stator.rules.commands import DeleteItem, Get, Got, Outcome, Write
-from stator.runtime.partition_client import DEADLINE_S, HINT_S, PartitionClient
+from stator.runtime.partition_client import ATTEMPT_S, DEADLINE_S, HINT_S, PartitionClient
 from tests.virtual_time import run
 
 LOG = LogId(4)
@@ -130,7 +130,7 @@ def test_a_leader_that_cannot_be_reached_certainly_did_nothing_so_the_write_is_t
     run(scenario())
 
 
-def test_a_write_whose_leader_went_away_before_it_answered_is_not_repeated() -> None:
+def test_a_write_without_an_id_whose_leader_went_away_before_it_answered_is_not_repeated() -> None:
     async def scenario() -> None:
         cluster = Cluster()
         cluster.answers = {"a": never, "b": done}
@@ -140,6 +140,36 @@ def test_a_write_whose_leader_went_away_before_it_answered_is_not_repeated() -> 
         with pytest.raises(OutcomeUnknownError):
             await asked
         assert cluster.calls == ["a"]
+
+    run(scenario())
+
+
+def test_a_write_that_leaders_know_again_is_repeated_when_its_leader_went_away() -> None:
+    async def scenario() -> None:
+        cluster = Cluster()
+        cluster.answers = {"a": never, "b": done}
+        asked = cluster.client.ask_leader(LOG, "write", WRITE, identified=True)
+        cluster.told = "b"
+        await cluster.nodes["a"].close()
+        assert await asked == done()
+        assert cluster.calls == ["a", "b"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("method", "message", "answer"), [("write", WRITE, done()), ("get", GET, Got(b"{}"))])
+def test_what_may_be_repeated_goes_to_the_next_leader_when_one_hangs(
+    method: str, message: object, answer: object
+) -> None:
+    async def scenario() -> None:
+        cluster = Cluster()
+        cluster.answers = {"a": never, "b": lambda: answer}
+        asked = cluster.client.ask_leader(LOG, method, message, identified=True)
+        await asyncio.sleep(ATTEMPT_S / 2)
+        cluster.told = "b"
+        assert await asked == answer
+        assert asyncio.get_running_loop().time() < ATTEMPT_S + DEADLINE_SLACK_S
+        assert cluster.calls == ["a", "b"]
 
     run(scenario())
 
@@ -160,8 +190,9 @@ def test_a_read_whose_leader_went_away_is_repeated() -> None:
     ("method", "message", "expected"),
     [("write", WRITE, OutcomeUnknownError), ("get", GET, ServiceUnavailableError), ("nobody", GET, None)],
 )
+@pytest.mark.parametrize("identified", [True, False])
 def test_a_leader_that_hangs_costs_the_deadline_and_no_more(
-    method: str, message: object, expected: type[DomainError] | None
+    method: str, message: object, expected: type[DomainError] | None, *, identified: bool
 ) -> None:
     async def scenario() -> None:
         cluster = Cluster()
@@ -170,7 +201,7 @@ def test_a_leader_that_hangs_costs_the_deadline_and_no_more(
             cluster.told = None
         began = asyncio.get_running_loop().time()
         with pytest.raises(expected or ServiceUnavailableError):
-            await cluster.client.ask_leader(LOG, method, message)
+            await cluster.client.ask_leader(LOG, method, message, identified=identified)
         took_s = asyncio.get_running_loop().time() - began
         assert DEADLINE_S <= took_s <= DEADLINE_S + DEADLINE_SLACK_S
 
