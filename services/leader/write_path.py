@@ -38,10 +38,11 @@ from stator.rules.commands import (
     Outcomes,
     Query,
     WriteMany,
+    comes_again,
     request_id_of,
 )
 from stator.rules.decide import decide
-from stator.rules.repeats import first_outcome
+from stator.rules.repeats import first_answer
 from stator.rules.request_tokens import transaction_request_id
 from stator.rules.transaction_messages import (
     Decide,
@@ -217,21 +218,23 @@ class WritePath:
         old, version_us = (None, 0) if stored is None else (stored.image, stored.timestamp_us)
         new, changed, answer = decide(command, old, version_us)
         effect = None
-        if changed:
+        if changed or comes_again(command):
             origin = TTL_ORIGIN if isinstance(command, Expire) else ""
             effect = Effect(command.key, old, new, self._timestamp(), request_id_of(command), origin)
         if isinstance(answer, Outcome):
             answer = self._completed(answer, 0 if effect is None else effect.timestamp_us)
         return effect, seq, answer
 
-    def _first_answer(self, command: Command) -> tuple[Seq | None, Outcome] | None:
-        """The answer to a command that has been carried out before, and the record not yet in the view on which it rests."""
+    def _first_answer(self, command: Command) -> tuple[Seq | None, Outcome | DomainError] | None:
+        """The answer to a command that has been decided before, and the record not yet in the view on which it rests."""
         first = self._repeats.first(command)
         if first is None:
             return None
         seq, effect = first
-        answer = first_outcome(command, effect)
-        return None if answer is None else (seq, self._completed(answer, effect.timestamp_us))
+        answer = first_answer(command, effect)
+        if isinstance(answer, Outcome):
+            answer = self._completed(answer, effect.timestamp_us)
+        return None if answer is None else (seq, answer)
 
     def _completed(self, answer: Outcome, timestamp_us: int) -> Outcome:
         held = self._replica.position.item_bytes

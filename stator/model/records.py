@@ -59,7 +59,8 @@ class Effect:
     """What one write did to one item. `old` and `new` are canonical DynamoDB-JSON bytes; None is "no item".
 
     `key` is the item's storage key (`model/key_order.py`). The timestamp is also the item's version: per item it only rises.
-    `request_id` is the client's token for recognising a retry; `origin` is empty, or says which service wrote (TTL).
+    `request_id` is the client's token for recognising a retry (`rules/repeats.py`: one that was sent before leaves an effect even
+    where the item stays as it is); `origin` is empty, or says which service wrote (TTL).
     """
 
     key: bytes

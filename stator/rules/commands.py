@@ -32,8 +32,8 @@ class MeasuredIndex(msgspec.Struct, frozen=True, array_like=True):
 
 class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
     """Replace the item under `key` by `image`. `measured`: the outcome's `bytes_written` is told to the client, and what the
-    write cost the `indexes`. `request_id`: sent again under the same, it is answered again and not carried out again; empty for
-    none.
+    write cost the `indexes`. `request_id`: sent again under the same, it is answered again and not decided again; empty for none.
+    `again`: it may have been sent before, and may yet come from there.
     """
 
     key: bytes
@@ -44,13 +44,14 @@ class PutItem(msgspec.Struct, frozen=True, tag="put", array_like=True):
     measured: bool = False
     indexes: list[MeasuredIndex] = []
     request_id: str = ""
+    again: bool = False
 
 
 class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     """Change the item under `key`, or make one from `key_item` (its key attributes).
 
     `index_keys`: attributes that are keys of an index, with their types and the bytes they may have; an update must keep to both.
-    `request_id`: as for PutItem.
+    `request_id`, `again`: as for PutItem.
     """
 
     key: bytes
@@ -62,10 +63,11 @@ class UpdateItem(msgspec.Struct, frozen=True, tag="update", array_like=True):
     index_keys: dict[str, tuple[str, int]] = {}
     indexes: list[MeasuredIndex] = []
     request_id: str = ""
+    again: bool = False
 
 
 class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
-    """Remove the item under `key`, if there is one. `measured`, `indexes`, `request_id`: as for PutItem."""
+    """Remove the item under `key`, if there is one. `measured`, `indexes`, `request_id`, `again`: as for PutItem."""
 
     key: bytes
     condition: Expression | None = None
@@ -74,6 +76,7 @@ class DeleteItem(msgspec.Struct, frozen=True, tag="delete", array_like=True):
     measured: bool = False
     indexes: list[MeasuredIndex] = []
     request_id: str = ""
+    again: bool = False
 
 
 class Replace(msgspec.Struct, frozen=True, tag="replace", array_like=True):
@@ -98,6 +101,11 @@ Command = PutItem | UpdateItem | DeleteItem | Replace | Expire
 def request_id_of(command: Command) -> str:
     """Under which id the command may come again; empty for none. What services write by themselves has none."""
     return "" if isinstance(command, Replace | Expire) else command.request_id
+
+
+def comes_again(command: Command) -> bool:
+    """Whether the command may have come before, and may yet come from there."""
+    return not isinstance(command, Replace | Expire) and command.again and bool(command.request_id)
 
 
 class Outcome(msgspec.Struct, array_like=True):

@@ -7,6 +7,7 @@ One future per request and no task: this is on the path of every PutItem and Get
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -44,6 +45,29 @@ class Placement(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A request to a leader, over all its attempts."""
+
+    log_id: LogId
+    method: str
+    message: Any
+    may_write: bool
+    repeated: Callable[[], Any] | None
+    outer: "asyncio.Future[Any]"
+    may_have_been_done: bool = False
+
+    @property
+    def repeatable(self) -> bool:
+        return not self.may_write or self.repeated is not None
+
+    def lose(self) -> None:
+        """An attempt got no answer."""
+        if self.repeated is not None and not self.may_have_been_done:
+            self.message = self.repeated()
+            self.may_have_been_done = True
+
+
 class PartitionClient:
     """Calls to partitions, by log id."""
 
@@ -56,16 +80,17 @@ class PartitionClient:
         self._sweeping = False
 
     def ask_leader(
-        self, log_id: LogId, method: str, message: Any, *, identified: bool = False
+        self, log_id: LogId, method: str, message: Any, *, repeated: Callable[[], Any] | None = None
     ) -> "asyncio.Future[Any]":
         """Ask whoever leads. A write that got no answer in time ends in OutcomeUnknownError; until then is tried again what
-        certainly did not happen, what reads, and what is `identified`: leaders know it when they see it again (R16).
+        certainly did not happen, what reads, and what leaders know when they see it again (R16): for that, `repeated` makes the
+        message that says that it may have come before.
         """
-        outer: asyncio.Future[Any] = self._loop.create_future()
         may_write = method in _WRITES
-        self._watch(outer, may_write=may_write)
-        self._try_leader(log_id, method, message, identified or not may_write, outer)
-        return outer
+        asked = _Asked(log_id, method, message, may_write, repeated, self._loop.create_future())
+        self._watch(asked.outer, may_write=may_write)
+        self._try_leader(asked)
+        return asked.outer
 
     def ask_reader(
         self, log_id: LogId, method: str, message: Any, at_leader: str | None = None
@@ -79,18 +104,15 @@ class PartitionClient:
         self._try_reader(log_id, method, message, at_leader, outer)
         return outer
 
-    def _try_leader(
-        self, log_id: LogId, method: str, message: Any, repeatable: bool, outer: "asyncio.Future[Any]"
-    ) -> None:
-        if outer.done():
+    def _try_leader(self, asked: "_Asked") -> None:
+        if asked.outer.done():
             return
-        node = self._leader(log_id)
-        again = partial(self._try_leader, log_id, method, message, repeatable, outer)
+        node = self._leader(asked.log_id)
         if node is None:
-            self._loop.call_later(_RETRY_S, again)
+            self._loop.call_later(_RETRY_S, self._try_leader, asked)
             return
-        call = self._peers.call(node, method, message, ATTEMPT_S if repeatable else DEADLINE_S)
-        _when_done(call, partial(self._leader_answered, log_id, node, outer, repeatable, again))
+        call = self._peers.call(node, asked.method, asked.message, ATTEMPT_S if asked.repeatable else DEADLINE_S)
+        _when_done(call, partial(self._leader_answered, asked, node))
 
     def _leader(self, log_id: LogId) -> str | None:
         if log_id in self._hints:
@@ -100,37 +122,32 @@ class PartitionClient:
             del self._hints[log_id]
         return self._placement.leader(log_id)
 
-    def _leader_answered(
-        self,
-        log_id: LogId,
-        node: str,
-        outer: "asyncio.Future[Any]",
-        repeatable: bool,
-        again: Callable[[], None],
-        call: "asyncio.Future[Any]",
-    ) -> None:
+    def _leader_answered(self, asked: "_Asked", node: str, call: "asyncio.Future[Any]") -> None:
         error = None if call.cancelled() else call.exception()
-        if call.cancelled() or outer.done():
+        if call.cancelled() or asked.outer.done():
             return
         if error is None:
-            outer.set_result(call.result())
-        elif isinstance(error, NotLeaderError):
-            if error.hint is not None and error.hint != node:
-                self._hints[log_id] = self._loop.time() + HINT_S, error.hint
-                again()
-            else:
-                self._hints.pop(log_id, None)
-                self._loop.call_later(_RETRY_S, again)
-        elif isinstance(error, PeerUnreachableError) or (
-            isinstance(error, PeerLostError | TimeoutError) and repeatable
-        ):
-            self._hints.pop(log_id, None)
-            self._loop.call_later(_RETRY_S, again)
+            asked.outer.set_result(call.result())
+        elif isinstance(error, NotLeaderError) and error.hint is not None and error.hint != node:
+            self._hints[asked.log_id] = self._loop.time() + HINT_S, error.hint
+            self._try_leader(asked)
+        elif isinstance(error, NotLeaderError | PeerUnreachableError):
+            self._later(asked)
         elif isinstance(error, PeerLostError | TimeoutError):
-            self._hints.pop(log_id, None)
-            outer.set_exception(OutcomeUnknownError("The partition's leader did not answer"))
+            if asked.repeatable:
+                asked.lose()
+                self._later(asked)
+            else:
+                self._hints.pop(asked.log_id, None)
+                asked.outer.set_exception(OutcomeUnknownError("The partition's leader did not answer"))
+        elif isinstance(error, ServiceUnavailableError) and asked.may_have_been_done:
+            asked.outer.set_exception(OutcomeUnknownError("The partition's leader did not answer"))
         else:
-            outer.set_exception(error)
+            asked.outer.set_exception(error)
+
+    def _later(self, asked: "_Asked") -> None:
+        self._hints.pop(asked.log_id, None)
+        self._loop.call_later(_RETRY_S, self._try_leader, asked)
 
     def _try_reader(
         self, log_id: LogId, method: str, message: Any, at_leader: str | None, outer: "asyncio.Future[Any]"

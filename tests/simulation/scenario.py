@@ -17,6 +17,7 @@ from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
 from tests.simulation.checkers import (
     acked_in_log,
+    applied_once,
     archive_equals_log,
     definitions,
     deletion,
@@ -294,6 +295,7 @@ class _Run:
                 log_id = partition.log_id
                 attempts = [one for one in self._workload.history.attempts if one.log_id == log_id]
                 self._require(acked_in_log.check, store, log_id, attempts)
+                self._require(applied_once.check, store, log_id)
                 self._require(expiry.check, store, log_id)
                 self._require(strong_reads.check, store, log_id, attempts)
                 self._require(eventual_reads.check, store, log_id, attempts)

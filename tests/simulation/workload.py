@@ -44,6 +44,10 @@ WEIGHTS = (6, 8, 3, 4, 3, 2, 2, 3, 2, 1)
 LOCAL_INDEXES = {"by-token": ("tok", "S"), "by-n": ("n", "N")}
 """Every item has both attributes, so that a strong query of either finds what a strong read of the item would."""
 TRIES = 3
+"""Of an operation; each has a token of its own."""
+SDK_TRIES = 3
+"""Of one attempt, under one request id."""
+SDK_PAUSE_S = 0.1
 CONTROL_TIMEOUT_S = 8.0
 
 
@@ -107,10 +111,18 @@ class Workload:
             await asyncio.sleep(draw.uniform(0.05, 0.5))
 
     async def carry_out(self, node: Node, attempt: Attempt) -> None:
-        """Make one attempt and note what is told."""
-        now = self._cluster.loop.time
-        attempt.asked_at = now()
+        """Make one attempt and note what is told. A write whose outcome is unknown is asked for again under its id, as SDKs do."""
+        attempt.asked_at = self._cluster.loop.time()
         self.history.attempts.append(attempt)
+        for number in range(SDK_TRIES):
+            if number:
+                await asyncio.sleep(SDK_PAUSE_S)
+            await self._ask(node, attempt, again=number > 0)
+            if attempt.told is not Told.NOTHING or not attempt.writes:
+                return
+
+    async def _ask(self, node: Node, attempt: Attempt, *, again: bool) -> None:
+        now = self._cluster.loop.time
         try:
             if attempt.verb == "look":
                 got = await node.partitions.ask_reader(attempt.log_id, "read_get", Get(attempt.log_id, attempt.key))
@@ -122,8 +134,12 @@ class Workload:
                 page = await node.partitions.ask_leader(attempt.log_id, "query", _query(attempt))
                 attempt.seen = page.images[0] if page.images else None
             else:
-                message = Write(attempt.log_id, _command(attempt))
-                outcome = await node.partitions.ask_leader(attempt.log_id, "write", message)
+                outcome = await node.partitions.ask_leader(
+                    attempt.log_id,
+                    "write",
+                    Write(attempt.log_id, _command(attempt, again=again)),
+                    repeated=lambda: Write(attempt.log_id, _command(attempt, again=True)),
+                )
                 attempt.timestamp_us = outcome.timestamp_us
             attempt.told = Told.DONE
         except ConditionalCheckFailedError as refusal:
@@ -131,6 +147,8 @@ class Workload:
         except OutcomeUnknownError:
             return
         except ServiceUnavailableError:
+            if again:
+                return  # nothing came of this message, but what of the one before?
             attempt.told = Told.FAILED
         attempt.told_at = now()
 
@@ -156,8 +174,9 @@ class Workload:
         try:
             match verb:
                 case "write many":
-                    commands = [_command(attempt) for attempt in share]
-                    done = await node.partitions.ask_leader(log_id, "write_many", WriteMany(log_id, commands))
+                    done = await node.partitions.ask_leader(
+                        log_id, "write_many", _share(log_id, share), repeated=lambda: _share(log_id, share, again=True)
+                    )
                     for attempt, outcome in zip(share, done.outcomes, strict=True):
                         attempt.timestamp_us = outcome.timestamp_us
                 case "get many":
@@ -247,22 +266,27 @@ def _query(attempt: Attempt) -> Query:
     )
 
 
-def _command(attempt: Attempt) -> PutItem | UpdateItem | DeleteItem:
+def _share(log_id: LogId, share: list[Attempt], *, again: bool = False) -> WriteMany:
+    return WriteMany(log_id, [_command(attempt, again=again) for attempt in share])
+
+
+def _command(attempt: Attempt, *, again: bool) -> PutItem | UpdateItem | DeleteItem:
+    known: dict[str, Any] = {"return_on_failure": True, "request_id": attempt.token, "again": again}
     condition = _condition(attempt)
     match attempt.verb:
         case "put":
             item = attempt.applied(None)
             assert item is not None
-            return PutItem(attempt.key, encode_image(item), condition, return_on_failure=True)
+            return PutItem(attempt.key, encode_image(item), condition, **known)
         case "add":
             update = Expression(
                 "SET #t = :t, #c = :c ADD #n :one",
                 {"#t": "tok", "#c": "colour", "#n": "n"},
                 {":t": {"S": attempt.token}, ":c": {"S": attempt.colour}, ":one": {"N": "1"}},
             )
-            return UpdateItem(attempt.key, key_of(attempt.item_id), update, condition, return_on_failure=True)
+            return UpdateItem(attempt.key, key_of(attempt.item_id), update, condition, **known)
         case _:
-            return DeleteItem(attempt.key, condition, return_on_failure=True)
+            return DeleteItem(attempt.key, condition, **known)
 
 
 def _condition(attempt: Attempt) -> Expression | None:

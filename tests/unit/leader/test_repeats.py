@@ -6,9 +6,18 @@ import msgspec
 import pytest
 
 from services.leader.leadership import APPEND_PATIENCE_S
-from stator.model.errors import ConditionalCheckFailedError, OutcomeUnknownError
+from stator.model.errors import ConditionalCheckFailedError, OutcomeUnknownError, RequestError
 from stator.model.item import decode_image
-from stator.rules.commands import DeleteItem, Outcome, Outcomes, PutItem, ReturnValues, UpdateItem, WriteMany
+from stator.rules.commands import (
+    DeleteItem,
+    Expression,
+    Outcome,
+    Outcomes,
+    PutItem,
+    ReturnValues,
+    UpdateItem,
+    WriteMany,
+)
 from stator.rules.request_tokens import WINDOW_US
 from tests.unit.leader.world import (
     LOG,
@@ -151,6 +160,62 @@ def test_a_condition_that_held_the_first_time_is_not_tried_again_and_one_that_di
         await submit(process, DeleteItem(b"x", request_id="id-3"))
         await submit(process, put("2", "id-2", ABSENT))
         assert world.content() == {b"x": image("x", "2")}
+
+    run(scenario())
+
+
+ADD_TO_TEXT = UpdateItem(
+    b"x", {"pk": {"S": "x"}}, Expression("ADD v :one", {}, {":one": {"N": "1"}}), request_id="id-1"
+)
+
+
+@pytest.mark.parametrize("stray", [put("2", condition=ABSENT), ADD_TO_TEXT])
+def test_a_stray_first_message_does_nothing_once_a_repeat_was_refused(stray: PutItem | UpdateItem) -> None:
+    async def scenario() -> None:
+        world = World()
+        process = world.process("a")
+        await process.put("x", "1")
+        repeat = msgspec.structs.replace(stray, again=True)
+        errors = []
+        for command in (repeat, repeat):
+            with pytest.raises(RequestError) as refused:
+                await submit(process, command)
+            errors.append(str(refused.value))
+        await submit(process, DeleteItem(b"x"))
+        with pytest.raises(RequestError) as refused:
+            await submit(process, stray)
+        assert {*errors, str(refused.value)} == {errors[0]}
+        assert world.content() == {}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_stray_first_message_does_nothing_once_a_repeat_had_nothing_to_do(*, exclusive: bool) -> None:
+    async def scenario() -> None:
+        world = World(exclusive=exclusive)
+        process = world.process("a")
+        await process.put("x", "1")
+        put_again = msgspec.structs.replace(put("1"), again=True)
+        delete_again = DeleteItem(b"y", request_id="id-2", again=True)
+        assert (await submit(process, put_again)).attributes == image("x", "1")
+        assert (await submit(process, delete_again)).timestamp_us > 0
+        await process.put("x", "2")
+        await process.put("y", "2")
+        await submit(process, put("1"))
+        await submit(process, DeleteItem(b"y", request_id="id-2"))
+        assert world.content() == {b"x": image("x", "2"), b"y": image("y", "2")}
+
+    run(scenario())
+
+
+def test_a_repeat_without_an_id_is_like_any_other_request() -> None:
+    async def scenario() -> None:
+        world = World()
+        process = world.process("a")
+        await process.put("x", "1")
+        await submit(process, msgspec.structs.replace(put_item("x", "1"), again=True))
+        assert len(world.effects()) == 1
 
     run(scenario())
 

@@ -180,7 +180,7 @@ class World:
         for effect in self.effects():
             assert items.get(effect.key) == effect.old
             if effect.new is None:
-                del items[effect.key]
+                items.pop(effect.key, None)
             else:
                 items[effect.key] = effect.new
         return items

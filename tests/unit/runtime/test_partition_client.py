@@ -21,7 +21,8 @@ from stator.runtime.partition_client import ATTEMPT_S, DEADLINE_S, HINT_S, Parti
 from tests.virtual_time import run
 
 LOG = LogId(4)
-WRITE = Write(LOG, DeleteItem(b"key"))
+WRITE = Write(LOG, DeleteItem(b"key", request_id="id-1"))
+AGAIN = Write(LOG, DeleteItem(b"key", request_id="id-1", again=True))
 GET = Get(LOG, b"key")
 DEADLINE_SLACK_S = 0.5
 
@@ -33,6 +34,7 @@ class Cluster:
         self.told: str | None = "a"
         self.readers = ["a", "b"]
         self.calls: list[str] = []
+        self.messages: list[object] = []
         self.hanging: set[str] = set()
         self.network = MemoryNetwork(self._carry)
         self.nodes = {name: self.network.join(name) for name in ("a", "b")}
@@ -42,8 +44,9 @@ class Cluster:
             self._serve(name, peers)
 
     def _serve(self, name: str, peers: MemoryPeers) -> None:
-        def answer(_message: object) -> object:
+        def answer(message: object) -> object:
             self.calls.append(name)
+            self.messages.append(message)
             return self.answers[name]()
 
         for method in ("write", "get", "read_get"):
@@ -148,11 +151,35 @@ def test_a_write_that_leaders_know_again_is_repeated_when_its_leader_went_away()
     async def scenario() -> None:
         cluster = Cluster()
         cluster.answers = {"a": never, "b": done}
-        asked = cluster.client.ask_leader(LOG, "write", WRITE, identified=True)
+        asked = cluster.client.ask_leader(LOG, "write", WRITE, repeated=lambda: AGAIN)
         cluster.told = "b"
         await cluster.nodes["a"].close()
         assert await asked == done()
         assert cluster.calls == ["a", "b"]
+        assert cluster.messages == [WRITE, AGAIN]
+
+    run(scenario())
+
+
+def test_what_certainly_did_nothing_is_not_said_to_have_come_before() -> None:
+    async def scenario() -> None:
+        cluster = Cluster()
+        cluster.answers = {"a": refuse(NotLeaderError("b")), "b": done}
+        assert await cluster.client.ask_leader(LOG, "write", WRITE, repeated=lambda: AGAIN) == done()
+        assert cluster.messages == [WRITE, WRITE]
+
+    run(scenario())
+
+
+def test_a_write_may_have_been_done_though_the_leader_that_was_asked_last_did_nothing() -> None:
+    async def scenario() -> None:
+        cluster = Cluster()
+        cluster.answers = {"a": never, "b": refuse(ServiceUnavailableError("too many wait"))}
+        asked = cluster.client.ask_leader(LOG, "write", WRITE, repeated=lambda: AGAIN)
+        cluster.told = "b"
+        await cluster.nodes["a"].close()
+        with pytest.raises(OutcomeUnknownError):
+            await asked
 
     run(scenario())
 
@@ -164,7 +191,7 @@ def test_what_may_be_repeated_goes_to_the_next_leader_when_one_hangs(
     async def scenario() -> None:
         cluster = Cluster()
         cluster.answers = {"a": never, "b": lambda: answer}
-        asked = cluster.client.ask_leader(LOG, method, message, identified=True)
+        asked = cluster.client.ask_leader(LOG, method, message, repeated=lambda: message)
         await asyncio.sleep(ATTEMPT_S / 2)
         cluster.told = "b"
         assert await asked == answer
@@ -190,9 +217,9 @@ def test_a_read_whose_leader_went_away_is_repeated() -> None:
     ("method", "message", "expected"),
     [("write", WRITE, OutcomeUnknownError), ("get", GET, ServiceUnavailableError), ("nobody", GET, None)],
 )
-@pytest.mark.parametrize("identified", [True, False])
+@pytest.mark.parametrize("repeated", [lambda: AGAIN, None])
 def test_a_leader_that_hangs_costs_the_deadline_and_no_more(
-    method: str, message: object, expected: type[DomainError] | None, *, identified: bool
+    method: str, message: object, expected: type[DomainError] | None, repeated: Callable[[], object] | None
 ) -> None:
     async def scenario() -> None:
         cluster = Cluster()
@@ -201,7 +228,7 @@ def test_a_leader_that_hangs_costs_the_deadline_and_no_more(
             cluster.told = None
         began = asyncio.get_running_loop().time()
         with pytest.raises(expected or ServiceUnavailableError):
-            await cluster.client.ask_leader(LOG, method, message, identified=identified)
+            await cluster.client.ask_leader(LOG, method, message, repeated=repeated)
         took_s = asyncio.get_running_loop().time() - began
         assert DEADLINE_S <= took_s <= DEADLINE_S + DEADLINE_SLACK_S
 
