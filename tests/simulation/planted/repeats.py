@@ -26,5 +26,5 @@ def repeats_are_known_once_they_are_done(patch: Patch) -> None:
 
 @plant("R16", seen_at=25)
 def refusals_of_repeats_leave_nothing(patch: Patch) -> None:
-    """A request that may have come before is refused, and then its first message comes. Found before it was planted."""
+    """A request that may have come before is refused, and then its first message comes and is not."""
     patch.setattr(write_path, "comes_again", lambda _command: False)
