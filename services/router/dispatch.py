@@ -40,6 +40,7 @@ from .operations.update_table import update_table
 from .operations.update_time_to_live import update_time_to_live
 from .positions import POSITION_HEADER
 from .routing import Router, Surroundings
+from .sendings import sending
 from .validation import validate
 
 Operation = Callable[[dict[str, Any], Router], "Response | asyncio.Future[Response]"]
@@ -101,7 +102,8 @@ class Dispatch:
         members: dict[str, Any] = {}
         try:
             members = validate(name, request.body)
-            router = Router(self._surroundings, request.headers.get(POSITION_HEADER))
+            came = sending(request.headers, request.request_id)
+            router = Router(self._surroundings, came, request.headers.get(POSITION_HEADER))
             answer = operation(members, router)
         except Exception as error:  # noqa: BLE001 - a DomainError, or a bug of ours that must not cost the connection
             answer = error_response(error)

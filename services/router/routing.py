@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -23,7 +23,6 @@ from stator.ports.change_history import ChangeHistory
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.rules.commands import (
-    Command,
     Control,
     ControlAnswer,
     DeleteItem,
@@ -40,6 +39,7 @@ from stator.rules.commands import (
     Size,
     Stats,
     Steps,
+    UpdateItem,
     Write,
     WriteMany,
 )
@@ -53,7 +53,9 @@ from .coordinator import Coordinator
 from .error_bodies import error_response
 from .http_messages import Response
 from .positions import Positions
+from .sendings import Sending
 
+ClientCommand = TypeVar("ClientCommand", bound=PutItem | UpdateItem | DeleteItem)
 AskControl = Callable[[Control], "asyncio.Future[ControlAnswer]"]
 AskRestore = Callable[[RestoreStatus], "asyncio.Future[Steps]"]
 
@@ -83,11 +85,12 @@ class Surroundings:
 class Router:
     """What one request asks of its surroundings, and where the client stands."""
 
-    __slots__ = ("_around", "_positions")
+    __slots__ = ("_around", "_positions", "_sending")
 
-    def __init__(self, around: Surroundings, position: str | None = None) -> None:
+    def __init__(self, around: Surroundings, sending: Sending, position: str | None = None) -> None:
         """`position`: the token that the client sent. Raises ValidationError when it is none."""
         self._around = around
+        self._sending = sending
         self._positions = None if position is None else Positions(position)
         """None: the client says nothing, and nothing was seen yet that it must be told beside the one answer it gets."""
 
@@ -124,12 +127,21 @@ class Router:
         return table
 
     def write(
-        self, table: Table, command: Command, render: Callable[[Outcome], Response]
+        self, table: Table, command: PutItem | UpdateItem | DeleteItem, render: Callable[[Outcome], Response]
     ) -> "asyncio.Future[Response]":
         """Send a write to its partition's leader and answer with what `render` makes of the outcome."""
         log_id = _log_of(table.partitions, command.key)
-        call = self._around.partitions.ask_leader(log_id, "write", Write(log_id, command))
+        call = self._around.partitions.ask_leader(
+            log_id,
+            "write",
+            Write(log_id, self._sent(command)),
+            repeated=lambda: Write(log_id, self._sent(command, again=True)),
+        )
         return self._answer(log_id, call, render)
+
+    def _sent(self, command: ClientCommand, *, again: bool = False) -> ClientCommand:
+        """The command with what tells leaders whether they have seen it."""
+        return replace(command, request_id=self._sending.request_id, again=again or self._sending.again)
 
     def get(
         self, table: Table, key: bytes, render: Callable[[Got], Response], *, strong: bool
@@ -141,7 +153,12 @@ class Router:
 
     def write_many(self, log_id: LogId, commands: list[PutItem | DeleteItem]) -> "asyncio.Future[Outcomes]":
         """Send a partition its share of a batch."""
-        call = self._around.partitions.ask_leader(log_id, "write_many", WriteMany(log_id, commands))
+        call = self._around.partitions.ask_leader(
+            log_id,
+            "write_many",
+            WriteMany(log_id, [self._sent(command) for command in commands]),
+            repeated=lambda: WriteMany(log_id, [self._sent(command, again=True) for command in commands]),
+        )
         return self._watched(log_id, call)
 
     def log_of(self, table: Table, key: bytes) -> LogId:

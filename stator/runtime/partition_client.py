@@ -160,8 +160,11 @@ class PartitionClient:
             self._loop.call_later(_RETRY_S, again)
             return
         call = self._peers.call(node, method, message, DEADLINE_S)
-        leader = None if at_leader is None else partial(self._try_leader, log_id, at_leader, message, outer)
+        leader = None if at_leader is None else partial(self._read_at_leader, log_id, at_leader, message, outer)
         _when_done(call, partial(self._reader_answered, outer, again, leader))
+
+    def _read_at_leader(self, log_id: LogId, method: str, message: Any, outer: "asyncio.Future[Any]") -> None:
+        self._try_leader(_Asked(log_id, method, message, may_write=False, repeated=None, outer=outer))
 
     def _reader_answered(
         self,

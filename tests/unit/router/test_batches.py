@@ -12,6 +12,7 @@ from services.router.operations.batch_get_item import ANSWER_BYTES_MAX, batch_ge
 from services.router.operations.batch_write_item import batch_write_item
 from services.router.operations.scan import scan
 from services.router.routing import Router, Surroundings
+from services.router.sendings import Sending
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.peers_local import LocalPeers
@@ -88,7 +89,7 @@ class World:
 
     def router(self) -> Router:
         """For one request."""
-        return Router(self._surroundings)
+        return Router(self._surroundings, Sending(""))
 
     async def write(self, *requests: dict[str, Any], **more: Any) -> dict[str, Any]:
         return body(await batch_write_item({"RequestItems": {"Notes": list(requests)}, **more}, self.router()))
