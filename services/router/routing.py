@@ -166,9 +166,11 @@ class Router:
         return _log_of(table.partitions, key)
 
     def transact(self, message: Transact, render: Callable[[Transacted], Response]) -> "asyncio.Future[Response]":
-        """Send a partition a whole transaction."""
+        """Send a partition a whole transaction; again if need be, when leaders know it by its token."""
         log_id = LogId(message.log_id)
-        return self._answer(log_id, self._around.partitions.ask_leader(log_id, "transact", message), render)
+        repeated = (lambda: message) if message.token else None
+        call = self._around.partitions.ask_leader(log_id, "transact", message, repeated=repeated)
+        return self._answer(log_id, call, render)
 
     def look(self, message: TransactRead) -> "asyncio.Future[Looks]":
         """Look at items of a partition for a transaction that reads."""

@@ -66,12 +66,12 @@ class World:
         )
         clock = LoopClock()
         peers = LocalPeers()
-        self._leaders = LeaderService("here", log, views, clock, SeededIds(Random(1)), tasks, _no_base, on_use=True)
-        self._leaders.serve(peers)
+        self.leaders = LeaderService("here", log, views, clock, SeededIds(Random(1)), tasks, _no_base, on_use=True)
+        self.leaders.serve(peers)
         for method in ("write_many", "get_many"):
             peers.serve(method, self._submit)
         catalog = Catalog(Replica(log, CATALOG_LOG, views.open(CATALOG_LOG), _no_base))
-        self._surroundings = Surroundings(
+        self.surroundings = Surroundings(
             catalog,
             PartitionClient(peers, Here()),
             _nobody,
@@ -85,11 +85,11 @@ class World:
     def _submit(self, message: Any) -> Any:
         if message.log_id in self.away:
             raise self.away[message.log_id]
-        return self._leaders.partition(LogId(message.log_id)).submit(message)
+        return self.leaders.partition(LogId(message.log_id)).submit(message)
 
     def router(self) -> Router:
         """For one request."""
-        return Router(self._surroundings, Sending(""))
+        return Router(self.surroundings, Sending(""))
 
     async def write(self, *requests: dict[str, Any], **more: Any) -> dict[str, Any]:
         return body(await batch_write_item({"RequestItems": {"Notes": list(requests)}, **more}, self.router()))
