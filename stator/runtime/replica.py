@@ -47,8 +47,8 @@ that is away."""
 Accepted = Callable[[Offset, Envelope], None]
 """Told of each accepted record, after the view holds it."""
 
-Contradicted = Callable[[Offset, Envelope, str], None]
-"""Told of a stamp that contradicts the view: where it lies, its record, and how. May raise."""
+Contradicted = Callable[[Envelope, str], None]
+"""Told of a stamp that contradicts the view: its record, and how. May raise."""
 
 Arrived = Callable[[LogPosition], bool]
 """Whether a view at this position is as far as somebody waits for it to be."""
@@ -86,7 +86,7 @@ class Replica:
         self._discarded = False
         """Whether a view that is not trusted has been begun anew."""
         self._fresh_until = Offset(0)
-        """Below this the view holds what this very process has folded, from the log's first record on."""
+        """Where the log ended when the view was begun anew: from there on it is served again."""
         self._told_until = Offset(0)
         self._disputed_epoch = Epoch(0)
 
@@ -294,13 +294,13 @@ class Replica:
             raise DamagedDataError(f"log {self.log_id}: base {base.snapshot_object} does not have the digest announced")
         self._tell([(offset, record)])
 
-    def _contradicted(self, offset: Offset, record: Envelope, how: str) -> None:
-        """A stamp says something else. A view made from nothing but the log by this very process does not give way to it: then it
-        is the leader of that epoch who was wrong, and so may be all its other stamps.
+    def _contradicted(self, record: Envelope, how: str) -> None:
+        """A stamp says something else. A view that is just being made from nothing but the log does not give way to it: then it is
+        the leader of that epoch who was wrong, and so may be all its other stamps.
         """
         if record.epoch == self._disputed_epoch:
             return
-        if offset >= self._fresh_until:
+        if self.trusted or not self._discarded:
             raise DivergedError(f"log {self.log_id}: {how}")
         self._disputed_epoch = record.epoch
         _log.error("stamp_disputed", **self._place(), epoch=record.epoch, reason=how)
@@ -381,7 +381,7 @@ class _Step:
             case Kind.BARRIER:
                 how = self._marks.compare(offset, record)
                 if how:
-                    self._contradicted(offset, record, how)
+                    self._contradicted(record, how)
             case _:
                 pass
         self._lanes[record.lane] = lane

@@ -4,6 +4,7 @@ A `Machine` is what outlives a process: its name, its disk, its clock. A `Node` 
 `runtime/cluster_node.py` and the services' wirings do it. Crashing drops all callbacks of the incarnation (`loop.py`).
 """
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
 
@@ -34,6 +35,7 @@ from stator.runtime.membership import Membership
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
+from stator.runtime.view_sweep import ViewSweep
 from tests.simulation.archive import FaultyArchive
 from tests.simulation.clock import SimulatedClock
 from tests.simulation.loop import Owner, SimulatedLoop
@@ -49,6 +51,7 @@ MERGE_SEGMENTS = 4
 SNAPSHOT_RECORDS = 10
 UNDO_APPLIES_MAX = 8
 TTL_SWEEP_S = 3.0
+VIEW_SWEEP_S = 10.0
 
 
 class Machine:
@@ -220,9 +223,14 @@ class Node:
         self.tasks.spawn("assignment", assignment.run())
         sweep = ExpirySweep(self.leaders, self.catalog, self.clock, TTL_SWEEP_S)
         self.tasks.spawn("expiry", sweep.run())
+        self._sweep_views(self.leaders.replicas)
         ask_ledger = partial(self.partitions.ask_leader, LEDGER_LOG, "decide")
         recovery = TransactionRecovery(self.leaders, ask_ledger, self.clock, self.tasks)
         self.tasks.spawn("recovery", recovery.run())
+
+    def _sweep_views(self, replicas: Callable[[], Iterable[Replica]]) -> None:
+        sweep = ViewSweep(replicas, self.clock, every_s=VIEW_SWEEP_S, look_s=VIEW_SWEEP_S / 2)
+        self.tasks.spawn("view-sweep", sweep.run())
 
     def _start_materializer(self) -> None:
         service = MaterializerService(self.log, self._views(), self.tasks, self.snapshots.install_base)
@@ -247,6 +255,7 @@ class Node:
         limits = SnapshotLimits(records=SNAPSHOT_RECORDS)
         sweep = SnapshotSweep(service.replicas.values, self.archive, self.clock, limits, snapshots)
         self.tasks.spawn("snapshots", sweep.run())
+        self._sweep_views(service.replicas.values)
         for held in self.catalog.tables.values():
             changed(None, held.table)
         self.catalog.watchers.append(changed)

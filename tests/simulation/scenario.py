@@ -15,6 +15,7 @@ from services.control.tables import SWEEP_S
 from stator.model.positions import COMMON_LOGS, LogId, Offset
 from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
+from tests.simulation import rot
 from tests.simulation.checkers import (
     acked_in_log,
     applied_once,
@@ -30,7 +31,7 @@ from tests.simulation.checkers import (
     view_equals_fold,
 )
 from tests.simulation.checkers.one_leader_per_epoch import Leaders
-from tests.simulation.cluster import Cluster
+from tests.simulation.cluster import VIEW_SWEEP_S, Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.history import Told
 from tests.simulation.loop import OWNER, NothingToDoError, SimulatedLoop
@@ -101,8 +102,9 @@ class _Run:
     def logged(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         """A line of a service's log: errors are problems, the rest is for whoever follows one seed."""
         owner = OWNER.get()
-        line = f"{owner.name if owner else 'world'}: {event.pop('event')} {event}"
-        if method in {"error", "critical"}:
+        what = event.pop("event")
+        line = f"{owner.name if owner else 'world'}: {what} {event}"
+        if method in {"error", "critical"} and not (what in rot.EVENTS and self._rot.struck):
             self.result.problems.append(f"error in the log: {line}")
         self._tell(line)
         raise structlog.DropEvent
@@ -117,7 +119,7 @@ class _Run:
         if hasattr(self, "_cluster"):
             result.problems.extend(f"task failed: {failure}" for failure in self._cluster.failures)
             result.attempts = len(self._workload.history.attempts)
-            result.faults = self._faults.struck
+            result.faults = self._faults.struck + self._rot.struck
             for log_id in self._cluster.store.ids():
                 for message in self._cluster.store.messages(log_id, Offset(0)):
                     self._trace.update(message.data)
@@ -136,6 +138,7 @@ class _Run:
         self._cluster = cluster = Cluster(self._loop, dice.getrandbits(64))
         self._workload = Workload(cluster, Random(dice.getrandbits(64)))
         self._faults = Faults(cluster, Random(dice.getrandbits(64)))
+        self._rot = rot.Rot(cluster, Random(f"which rot {self.result.seed}"))
         self._leaders = Leaders()
         for machine in cluster.machines.values():
             cluster.start(machine)
@@ -195,6 +198,8 @@ class _Run:
         # Dice of their own, so that seeds without them play as they always did.
         others = Random(f"define {self.result.seed}")
         events += [(others.uniform(0, lasts_s), "define") for _ in range(others.choice((0, 0, 3, 8)))]
+        rots = Random(f"rot {self.result.seed}")
+        events += [(rots.uniform(0, lasts_s), "rot") for _ in range(rots.choice((0, 0, 2, 5)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self._require(self._leaders.check, self._cluster)
@@ -208,8 +213,10 @@ class _Run:
                     self._under_way.append(loop.create_task(self._workload.drop(DOOMED)))
                 case "fault":
                     self._tell(f"*** {self._faults.strike()}")
+                case "rot":
+                    self._tell(f"*** rot {self._rot.strike()}")
                 case "check":
-                    self._require(view_equals_fold.check, self._cluster)
+                    self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
                 case _:
                     self._under_way.append(loop.create_task(self._ask_restore()))
                     self._under_way.append(loop.create_task(self._keep_busy()))
@@ -264,7 +271,9 @@ class _Run:
             if not problems or self._loop.time() > deadline:
                 break
         self.result.problems.extend(problems)
-        self._require(view_equals_fold.check, self._cluster)
+        await asyncio.sleep(2 * VIEW_SWEEP_S)
+        self._rot.healed()
+        self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
         self._check_logs()
 
     def _unsettled(self) -> Iterator[str]:
@@ -273,6 +282,8 @@ class _Run:
         for name, replica in view_equals_fold.replicas(self._cluster):
             if replica.log_id not in exist:
                 yield f"liveness: {name}: keeps a view of log {replica.log_id}, which is gone"
+            elif not replica.trusted:
+                yield f"liveness: {name}: view of log {replica.log_id} is being made anew"
             elif replica.position.next_offset < store.end(replica.log_id):
                 yield f"liveness: {name}: view of log {replica.log_id} stands at {replica.position.next_offset}"
         for table in self._tables:

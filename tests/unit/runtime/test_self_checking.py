@@ -183,6 +183,28 @@ def test_a_wrong_stamp_is_believed_once_and_then_disputed_with_all_of_its_epoch(
     run(scenario())
 
 
+class EndSoonOutdated(MemoryLog):
+    """By the time somebody knows where it ended, it has gone on."""
+
+    async def end(self, log_id: LogId) -> Offset:
+        return Offset(await super().end(log_id) - 5)
+
+
+def test_a_wrong_stamp_that_came_while_the_view_was_begun_anew_is_disputed_too() -> None:
+    async def scenario() -> None:
+        watched = Watched()
+        watched.replica._log = EndSoonOutdated(watched.store)
+        with watched.following(), capture_logs() as lines:
+            watched.log.stamp(replace(watched.log.mark(32), digest=5))
+            watched.log.write()
+            watched.land()
+            await watched.caught_up()
+            assert watched.is_fold()
+        assert [line["event"] for line in lines] == ["replica_diverged", "stamp_disputed", "replica_rebuilt"]
+
+    run(scenario())
+
+
 def test_a_stamp_of_a_version_to_come_is_a_barrier() -> None:
     async def scenario() -> None:
         watched = Watched()
