@@ -1,6 +1,7 @@
 """Who is alive and who leads what, as far as this process has heard: heartbeats between all processes.
 
-Every 300 ms each process tells every other that it lives and which logs it leads; one not heard for 1.5 s is suspected.
+Every 300 ms each process tells every other that it lives and which logs it leads; one not heard for 1.5 s is suspected, and at once
+if its machine says that nobody listens there any more.
 Whoever suspects a leader asks the others before it claims: a link that is down, or an ear that is deaf, is no dead leader.
 All of this is a hint. It decides who tries to claim and where a router tries first, never who may write (protocol R12).
 """
@@ -8,14 +9,18 @@ All of this is a hint. It decides who tries to claim and where a router tries fi
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 
 from stator.model.positions import LogId
 from stator.ports.clock import Clock
-from stator.ports.peers import Peers
+from stator.ports.peers import Peers, PeerUnreachableError
 from stator.rules.commands import Alive, HeardLeaders, Heartbeat, WhoLeads
 
 HEARTBEAT_S = 0.3
 SUSPECT_S = 1.5
+MISSED_S = 1.5 * HEARTBEAT_S
+"""After which a heartbeat is missed: of a process that cannot be reached either, that is enough."""
 ASK_S = HEARTBEAT_S
 """How long the others have to say whom they hear. Part of every failover in which some process hangs: keep it small."""
 
@@ -88,12 +93,20 @@ class Membership:
             self._learn(message)
             for name in self._members:
                 if name != self._node:
-                    self._peers.call(name, "heartbeat", message, HEARTBEAT_S * 2).add_done_callback(_forget)
+                    call = self._peers.call(name, "heartbeat", message, HEARTBEAT_S * 2)
+                    call.add_done_callback(partial(self._told, name))
             await self._clock.sleep(HEARTBEAT_S)
 
     def _receive(self, message: Heartbeat) -> Alive:
         self._learn(message)
         return Alive()
+
+    def _told(self, name: str, call: "asyncio.Future[Alive]") -> None:
+        # That a heartbeat got no answer means nothing. But where nobody listens any more, and nothing is heard either, a process
+        # has died: there is no point in waiting for the rest of the time that a silence takes to be suspicious.
+        nobody_there = not call.cancelled() and isinstance(call.exception(), PeerUnreachableError)
+        if nobody_there and self._clock.monotonic() - self._heard.get(name, -inf) > MISSED_S:
+            self._heard.pop(name, None)
 
     def _heard_leaders(self, question: WhoLeads) -> HeardLeaders:
         heard = {log_id: self.leader(LogId(log_id)) for log_id in question.log_ids}
@@ -115,9 +128,3 @@ class Membership:
             return True
         heard = self._heard.get(name)
         return heard is not None and self._clock.monotonic() - heard <= SUSPECT_S
-
-
-def _forget(call: "asyncio.Future[Alive]") -> None:
-    # A lost heartbeat is what the missing answer means; there is nothing else to do about it.
-    if not call.cancelled():
-        call.exception()

@@ -19,7 +19,7 @@ from stator.rules.commands import Get
 from stator.rules.placement import preference
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.membership import HEARTBEAT_S, SUSPECT_S, Membership
+from stator.runtime.membership import HEARTBEAT_S, MISSED_S, SUSPECT_S, Membership
 from stator.runtime.replica import Replica
 from tests.virtual_time import LoopClock, run
 
@@ -140,6 +140,18 @@ def test_who_is_restarted_at_once_does_not_keep_the_others_waiting_until_it_has_
         await leader.die()
         Node(leader.name, store, wires.network)
         await asyncio.sleep(HEARTBEAT_S + 2 * LOOK_S)
+        assert leading([node for node in nodes if node is not leader]) == [SECOND]
+
+    run(scenario())
+
+
+def test_who_is_killed_and_gone_from_his_address_is_replaced_within_a_second() -> None:
+    async def scenario() -> None:
+        store, wires = MemoryLogStore(), Wires()
+        nodes = await start(store, wires, *MEMBERS)
+        (leader,) = [node for node in nodes if node.leads]
+        await leader.die()
+        await asyncio.sleep(MISSED_S + HEARTBEAT_S + LOOK_S)
         assert leading([node for node in nodes if node is not leader]) == [SECOND]
 
     run(scenario())

@@ -5,7 +5,7 @@ import asyncio
 from stator.adapters.peers_memory import Deliver, MemoryNetwork
 from stator.model.positions import LogId
 from stator.runtime.lifecycle import Tasks
-from stator.runtime.membership import ASK_S, HEARTBEAT_S, SUSPECT_S, Hearsay, Membership
+from stator.runtime.membership import ASK_S, HEARTBEAT_S, MISSED_S, SUSPECT_S, Hearsay, Membership
 from tests.virtual_time import LoopClock, run
 
 MEMBERS = {"leader-1": "leader", "leader-2": "leader", "router-1": "router"}
@@ -52,6 +52,19 @@ def test_everybody_hears_of_everybody_and_a_silent_one_is_suspected() -> None:
         await asyncio.sleep(SUSPECT_S + HEARD_S)
         assert router.alive("leader") == ["leader-2"]
         assert town.failures == []
+
+    run(scenario())
+
+
+def test_who_left_his_address_is_missed_after_one_heartbeat_and_who_is_only_silent_is_not() -> None:
+    async def scenario() -> None:
+        town = Town()
+        router = town.pictures["router-1"]
+        await asyncio.sleep(HEARD_S)
+        town.cut = {frozenset(("leader-2", "router-1"))}
+        await town.stop("leader-1")
+        await asyncio.sleep(MISSED_S + HEARTBEAT_S)
+        assert router.alive("leader") == ["leader-2"]
 
     run(scenario())
 
