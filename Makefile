@@ -13,6 +13,7 @@ SERVERS := .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp
 CHECKERS := .tools/bin/linearizable .tools/tla/.stamp
 CLIENTS := .venv/.clients .tools/javascript/.stamp .tools/java/.stamp .tools/bin/films
 SEEDS ?= 100
+SEED ?= $(shell date +%Y%m%d)
 ARGS ?=
 
 BIN := .venv/bin
@@ -60,6 +61,9 @@ sim: setup .venv/.dev ## run SEEDS=n simulated clusters
 sim-mutants: setup .venv/.dev ## what the simulator is worth: plant bugs, count the seeds until each is found
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
+chaos: toolchain setup .venv/.dev $(SERVERS) .tools/bin/linearizable ## break a whole cluster for half an hour under load, as SEED= says, and judge all answers
+	$(BIN)/pytest --times 10 --seed $(SEED) --timeout 7200 --durations 0 tests/chaos $(ARGS)
+
 tla: toolchain setup .venv/.dev .tools/tla/.stamp ## model check the protocol as far as every push does
 	$(BIN)/pytest --durations 0 tests/tla $(ARGS)
 
@@ -72,10 +76,11 @@ clients: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## each common client 
 compose-test: docker setup .venv/.dev ## run the containers through writes, faults and a restart (its own project and volumes)
 	COMPOSE="$(COMPOSE)" $(BIN)/pytest -m compose --timeout 3600 --durations 0 tests/compose $(ARGS)
 
-nightly: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, every planted bug, ten times the kills and random requests, the containers
+nightly: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, every planted bug, ten times the kills and random requests, chaos, the containers
 	@$(MAKE) sim SEEDS=2000
 	@$(MAKE) sim-mutants ARGS="--jobs 2"
 	$(BIN)/pytest --times 10 --timeout 3600 tests/integration/test_kill_standalone.py tests/integration/test_differential.py
+	@$(MAKE) chaos
 	@$(MAKE) compose-test
 
 bench: setup .venv/.dev ## measure; results say commit and machine
@@ -150,4 +155,4 @@ toolchain:
 docker:
 	@$(COMPOSE) version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { echo 'This needs a running Docker engine and the Compose plugin, 2.24 or newer: https://docs.docker.com/compose/install' >&2; exit 1; }
 
-.PHONY: nightly run cluster cluster-down cluster-clean up down setup check test sim sim-mutants tla tla-deep clients compose-test bench lock help toolchain docker
+.PHONY: nightly chaos run cluster cluster-down cluster-clean up down setup check test sim sim-mutants tla tla-deep clients compose-test bench lock help toolchain docker

@@ -18,12 +18,19 @@ def pytest_configure() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that makes a nightly run of a test run."""
     parser.addoption("--times", type=int, default=1, help="how many times as much random tests of real servers do")
+    parser.addoption("--seed", type=int, default=1, help="what strikes real servers is drawn from this")
 
 
 @pytest.fixture(scope="session")
 def times(request: pytest.FixtureRequest) -> int:
     """What a test that repeats something random multiplies its repetitions by."""
     return int(request.config.getoption("--times"))
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a test that strikes real servers at random draws from."""
+    return int(request.config.getoption("--seed"))
 
 
 @pytest.fixture(scope="session")
