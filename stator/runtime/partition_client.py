@@ -29,7 +29,9 @@ wrong: a node that hangs refuses nothing, so nobody would ever say that it leads
 """
 
 _WRITES = frozenset({"write", "write_many", "transact"})
-_RETRY_S = 0.05
+RETRY_S = 0.05
+"""Before somebody is asked again, after an answer that did not help."""
+
 _SWEEP_S = 0.25
 
 
@@ -71,8 +73,9 @@ class _Asked:
 class PartitionClient:
     """Calls to partitions, by log id."""
 
-    def __init__(self, peers: Peers, placement: Placement) -> None:
+    def __init__(self, peers: Peers, placement: Placement, retry_s: float = RETRY_S) -> None:
         self._peers = peers
+        self._retry_s = retry_s
         self._placement = placement
         self._hints: dict[LogId, tuple[float, str]] = {}
         self._loop = asyncio.get_running_loop()
@@ -109,7 +112,7 @@ class PartitionClient:
             return
         node = self._leader(asked.log_id)
         if node is None:
-            self._loop.call_later(_RETRY_S, self._try_leader, asked)
+            self._loop.call_later(self._retry_s, self._try_leader, asked)
             return
         call = self._peers.call(node, asked.method, asked.message, ATTEMPT_S if asked.repeatable else DEADLINE_S)
         _when_done(call, partial(self._leader_answered, asked, node))
@@ -147,7 +150,7 @@ class PartitionClient:
 
     def _later(self, asked: "_Asked") -> None:
         self._hints.pop(asked.log_id, None)
-        self._loop.call_later(_RETRY_S, self._try_leader, asked)
+        self._loop.call_later(self._retry_s, self._try_leader, asked)
 
     def _try_reader(
         self, log_id: LogId, method: str, message: Any, at_leader: str | None, outer: "asyncio.Future[Any]"
@@ -157,7 +160,7 @@ class PartitionClient:
         node = self._placement.reader(log_id)
         again = partial(self._try_reader, log_id, method, message, at_leader, outer)
         if node is None:
-            self._loop.call_later(_RETRY_S, again)
+            self._loop.call_later(self._retry_s, again)
             return
         call = self._peers.call(node, method, message, DEADLINE_S)
         leader = None if at_leader is None else partial(self._read_at_leader, log_id, at_leader, message, outer)
@@ -181,7 +184,7 @@ class PartitionClient:
         elif isinstance(error, ViewBehindError) and leader is not None:
             leader()
         elif isinstance(error, PeerLostError | TimeoutError | NotLeaderError | ViewBehindError):
-            self._loop.call_later(_RETRY_S, again)
+            self._loop.call_later(self._retry_s, again)
         else:
             outer.set_exception(error)
 

@@ -125,21 +125,25 @@ class Replica:
             self._following = None
 
     async def _follow(self) -> None:
-        if self.view.position.next_offset == 0:
-            self.view.install((), LogPosition())  # what an interrupted installation of a base may have left
-        if self.view.position.definition:
-            self._derive_meanwhile()
         while True:
-            reader = self._log.read(self.log_id, self.view.position.next_offset)
             try:
-                while True:
-                    await self.fold(await reader.read())
+                await self._read_on()
             except (LogError, OSError) as error:
                 # Brokers away, a full disk, or a log whose table is being deleted: whoever deletes it also ends this task.
                 _log.warning("replica_interrupted", log_id=self.log_id, reason=str(error))
                 await _pause(REOPEN_S)
-            finally:
-                reader.close()
+
+    async def _read_on(self) -> None:
+        if self.view.position.next_offset == 0:
+            self.view.install((), LogPosition())  # what an interrupted installation of a base may have left
+        if self.view.position.definition and self._deriving is None:
+            self._derive_meanwhile()
+        reader = self._log.read(self.log_id, self.view.position.next_offset)
+        try:
+            while True:
+                await self.fold(await reader.read())
+        finally:
+            reader.close()
 
     def distrust(self, error: DamagedDataError) -> None:
         """The view, or the log, does not check: read nothing more from the view, and make it anew. Whoever finds out may say so."""

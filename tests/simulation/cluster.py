@@ -23,10 +23,9 @@ from services.restore.restore_tables import TableRestore
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLogStore
 from stator.adapters.peers_memory import MemoryNetwork, MemoryPeers
-from stator.adapters.view_memory import MemoryViews, MemoryViewStore
+from stator.adapters.view_memory import MemoryViews
 from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LEDGER_LOG, LogId
 from stator.model.tables import Table
-from stator.rules.lease import RATE_ERROR
 from stator.rules.placement import holders, preference
 from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
@@ -37,7 +36,8 @@ from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
 from stator.runtime.view_sweep import ViewSweep
 from tests.simulation.archive import FaultyArchive
-from tests.simulation.clock import SimulatedClock
+from tests.simulation.clock import RATES, SimulatedClock
+from tests.simulation.disk import UNDO_APPLIES_MAX, FaultyDisk
 from tests.simulation.loop import Owner, SimulatedLoop
 from tests.simulation.lossy_log import LogWeather, LossyLog
 from tests.simulation.network import Network
@@ -49,7 +49,6 @@ GOSSIP = frozenset({"leader", "control"})
 SEGMENT_AGE_S = 3.0
 MERGE_SEGMENTS = 4
 SNAPSHOT_RECORDS = 10
-UNDO_APPLIES_MAX = 8
 TTL_SWEEP_S = 3.0
 VIEW_SWEEP_S = 10.0
 
@@ -60,11 +59,9 @@ class Machine:
     def __init__(self, name: str, loop: SimulatedLoop, dice: Random) -> None:
         self.name = name
         self.role = name.rpartition("-")[0]
-        self.disk = MemoryViewStore(undo_applies_max=UNDO_APPLIES_MAX)
+        self.disk = FaultyDisk()
         self.dice = Random(dice.getrandbits(64))
-        self.clock = SimulatedClock(
-            loop, skew_s=dice.uniform(-0.5, 0.5), rate=1.0 + dice.uniform(-RATE_ERROR, RATE_ERROR)
-        )
+        self.clock = SimulatedClock(loop, skew_s=dice.uniform(-0.5, 0.5), rate=dice.uniform(*RATES))
         self.node: Node | None = None
 
     @property
@@ -140,6 +137,7 @@ class Cluster:
         self.network.clear()
         self.archive_trouble = 0.0
         for machine in self.machines.values():
+            machine.disk.heal()
             self.resume(machine)
             if machine.node is None:
                 self.start(machine)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextvars import Context
 from random import Random
 
+from tests.simulation.clock import RATES
 from tests.simulation.cluster import Cluster, Machine
 
 KINDS = (
@@ -21,6 +22,11 @@ KINDS = (
     "node_cut_off",
     "bad_archive",
     "clock_set",
+    "clock_drift",
+    "disk_full",
+    "death_at_commit",
+    "death_at_commit",
+    "old_news",
     "rebalance",
 )
 TARGETS = ("leader",) * 5 + ("materializer", "gsi", "gsi", "control", "router", "archiver", "restore")
@@ -100,6 +106,33 @@ class Faults:
     def _clock_set(self) -> str:
         machine = self._machine()
         machine.clock.step(self._dice.uniform(-2.0, 2.0))
+        return machine.name
+
+    def _clock_drift(self) -> str:
+        machine = self._machine()
+        machine.clock.drift(self._dice.choice((*RATES, self._dice.uniform(*RATES))))
+        return machine.name
+
+    def _disk_full(self) -> str:
+        machine = self._machine()
+        machine.disk.full = True
+        self._later(self._dice.uniform(0.2, 8.0), lambda: setattr(machine.disk, "full", False))
+        return machine.name
+
+    def _death_at_commit(self) -> str:
+        machine, made, unsynced = self._machine(), self._dice.random() < 0.5, self._dice.random() < 0.3
+        seconds = self._dice.uniform(0.05, 8.0)
+
+        def die() -> None:
+            self._cluster.crash(machine, unsynced=unsynced)
+            self._later(seconds, lambda: machine.node is None and self._cluster.start(machine))
+
+        machine.disk.doom(self._dice.randint(1, 20), die, made=made)
+        return f"{machine.name} made={made} unsynced={unsynced}"
+
+    def _old_news(self) -> str:
+        machine = self._machine()
+        self._cluster.weather.tell_old_ends(machine.name, self._cluster.store, self._dice.uniform(0.5, 10.0))
         return machine.name
 
     def _rebalance(self) -> str:

@@ -23,6 +23,12 @@ class NothingToDoError(Exception):
     """Everybody waits for somebody, and no timer will end that."""
 
 
+class KilledError(BaseException):
+    """Out of the call in the middle of which a process was killed: no line after it may run. Not an Exception, for nobody in the
+    process is there to catch it.
+    """
+
+
 class Owner:
     """Something that callbacks belong to: one incarnation of a process."""
 
@@ -138,12 +144,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 self.steps += 1
                 try:
                     call._context.run(call._callback, *call._args)
+                except KilledError:
+                    continue
                 except Exception as error:  # noqa: BLE001 - what a callback leaves undone is told, as asyncio does
                     self.call_exception_handler({"message": f"in {call._callback!r}", "exception": error})
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
-        if not self._ending:
-            error = told.get("exception")
+        error = told.get("exception")
+        if not self._ending and not isinstance(error, KilledError):
             self.failures.append(f"{told.get('message')}: {error!r}")
 
     def _process_events(self, event_list: Any) -> None:

@@ -19,6 +19,9 @@ from tests.simulation.loop import Owner
 PATIENCE_S = 1.0
 """How long an append, or a question, waits for a log that is away before it is told that its outcome is unknown."""
 
+NEWS_S = 3.0
+"""How long it takes at most until every broker has heard of a new log."""
+
 FAULTS = ("lost", "vanished", "late", "reordered", "denied", "mute", "vague", "twice")
 
 
@@ -29,6 +32,32 @@ class LogWeather:
         self.trouble = 0.0
         self._loop = loop
         self._away_until: dict[str | LogId, float] = {}
+        self._old_ends: dict[str, tuple[float, dict[LogId, Offset]]] = {}
+        self._born: dict[LogId, float] = {}
+        self._heard_of: dict[tuple[str, LogId], float] = {}
+
+    def tell_old_ends(self, node: str, store: MemoryLogStore, seconds: float) -> None:
+        """Whom this process asks for ends does not hear the rest for a while, and answers as of now (P6)."""
+        ends = {log_id: store.end(log_id) for log_id in store.ids()}
+        self._old_ends[node] = self._loop.time() + seconds, ends
+
+    def end_told(self, node: str, log_id: LogId, end: Offset) -> Offset:
+        """What this process is told where the end is."""
+        until, ends = self._old_ends.get(node, (0.0, {}))
+        return min(end, ends.get(log_id, end)) if self._loop.time() < until else end
+
+    def created(self, log_id: LogId) -> None:
+        """A log begins, and the news spreads."""
+        self._born.setdefault(log_id, self._loop.time())
+
+    def unheard_of(self, node: str, log_id: LogId, dice: Random) -> bool:
+        """Whether the brokers that this process asks have not heard of a new log yet."""
+        now, born = self._loop.time(), self._born.get(log_id)
+        if born is None or now - born > NEWS_S:
+            return False
+        if (node, log_id) not in self._heard_of:
+            self._heard_of[node, log_id] = born + (dice.uniform(0.0, NEWS_S) if dice.random() < 0.2 else 0.0)
+        return now < self._heard_of[node, log_id]
 
     def away(self, what: str | LogId, seconds: float) -> None:
         """Nothing gets through to a log, or from a process, for a while."""
@@ -42,6 +71,7 @@ class LogWeather:
         """All is well."""
         self.trouble = 0.0
         self._away_until.clear()
+        self._old_ends.clear()
 
 
 class LossyLog:
@@ -64,6 +94,9 @@ class LossyLog:
         dice, weather = self._dice, self._weather
         fault = dice.choice(FAULTS) if dice.random() < weather.trouble else ""
         now = self._loop.time()
+        if self.unheard_of(log_id):
+            self._report(0.001, report, None, LogError(f"log {log_id} is unknown"))
+            return
         at = max(now, weather.clear_at(self._owner.name, log_id)) + dice.uniform(0.0005, 0.003)
         if at - now > PATIENCE_S and dice.random() < 0.5:
             self._report(PATIENCE_S, report, None, LogError("the log is away"))
@@ -112,6 +145,10 @@ class LossyLog:
         """See `Log.read`."""
         return LaggingReader(self, self._store, log_id, start)
 
+    def unheard_of(self, log_id: LogId) -> bool:
+        """Whether this process cannot reach a new log yet."""
+        return self._weather.unheard_of(self._owner.name, log_id, self._dice)
+
     async def way(self, log_id: LogId) -> None:
         """Return when an answer of the log has come here."""
         away_s = max(0.0, self._weather.clear_at(self._owner.name, log_id) - self._loop.time())
@@ -123,7 +160,10 @@ class LossyLog:
         if self._weather.clear_at(self._owner.name, log_id) - self._loop.time() > PATIENCE_S:
             await asyncio.sleep(PATIENCE_S)
             raise LogError("the log is away")
-        end = self._store.end(log_id)
+        if self.unheard_of(log_id):
+            await self.way(log_id)
+            raise LogError(f"log {log_id} is unknown")
+        end = self._weather.end_told(self._owner.name, log_id, self._store.end(log_id))
         await self.way(log_id)
         return Offset(max(self._store.start(log_id), end - self._dice.choice((0, 0, 1, 3))))
 
@@ -139,6 +179,7 @@ class LossyLog:
         for log_id in log_ids:
             await self.way(log_id)
             self._store.create(log_id)
+            self._weather.created(log_id)
 
     async def delete(self, log_ids: Sequence[LogId]) -> None:
         """See `Log.delete`."""
@@ -170,6 +211,9 @@ class LaggingReader:
 
     async def read(self) -> Sequence[LogMessage]:
         """See `LogReader.read`."""
+        if self._log.unheard_of(self._log_id):
+            await self._log.way(self._log_id)
+            raise LogError(f"log {self._log_id} is unknown")
         while True:
             if arrived := list(self._store.messages(self._log_id, self._next)):
                 await self._log.way(self._log_id)

@@ -44,6 +44,10 @@ LIVENESS_S = 15.0
 QUIET_S = 60.0
 """How long views, indexes and archive may take to catch up."""
 SETUP_S = 60.0
+LASTS_S = (30.0, 60.0, 120.0)
+"""How long faults go on."""
+FAULTS = (20, 60)
+"""How many there are."""
 DOOMED = "Doomed"
 """A table that is deleted while it is used."""
 
@@ -95,6 +99,7 @@ class _Run:
         self._dice = Random(seed)
         self._verbose = verbose
         self._trace = blake2b(digest_size=16)
+        self._over = False
         self._tables: list[Table] = []
         self._doomed: Table | None = None
         self._under_way: list[asyncio.Task[None]] = []
@@ -104,7 +109,7 @@ class _Run:
         owner = OWNER.get()
         what = event.pop("event")
         line = f"{owner.name if owner else 'world'}: {what} {event}"
-        if method in {"error", "critical"} and not (what in rot.EVENTS and self._rot.struck):
+        if method in {"error", "critical"} and not self._over and not (what in rot.EVENTS and self._rot.struck):
             self.result.problems.append(f"error in the log: {line}")
         self._tell(line)
         raise structlog.DropEvent
@@ -114,7 +119,8 @@ class _Run:
             print(f"{self._loop.time():10.4f} {line}")  # noqa: T201 - the trace
 
     def finish(self) -> None:
-        """Sum up."""
+        """Sum up; what the ends of processes say from now on is not part of it."""
+        self._over = True
         result = self.result
         if hasattr(self, "_cluster"):
             result.problems.extend(f"task failed: {failure}" for failure in self._cluster.failures)
@@ -158,7 +164,8 @@ class _Run:
         await asyncio.sleep(2.0)
         dice = self._dice
         names = [f"T{number}" for number in range(dice.choice((1, 1, 2)))]
-        for name in [*names, *dice.choice(([], [DOOMED]))]:
+        names += dice.choice(([], [DOOMED]))
+        for name in names:
             request = create_request(name, dice.choice((1, 2)), indexed=dice.random() < 0.7)
             # Dice of its own, as below.
             if name == DOOMED and Random(f"streamed {self.result.seed}").random() < 0.5:
@@ -174,6 +181,8 @@ class _Run:
                         self.result.problems.append(f"liveness: {operation} was not done: {error!r}")
                         return
                     await asyncio.sleep(0.5)
+        while any(self._catalog().table(name) is None for name in names):  # noqa: ASYNC110 - as others wait for it: now and then
+            await asyncio.sleep(0.1)
         tables = {name: held.table for name, held in self._catalog().tables.items()}
         self._doomed = tables.pop(DOOMED, None)
         self._tables = [table for _, table in sorted(tables.items())]
@@ -186,11 +195,11 @@ class _Run:
 
     async def _disturb(self) -> None:
         dice, loop = self._dice, self._loop
-        lasts_s = dice.choice((30.0, 60.0, 120.0))
+        lasts_s = dice.choice(LASTS_S)
         begin = loop.time()
         events: list[tuple[float, str]] = []
         events += [(dice.uniform(0, lasts_s), "operations") for _ in range(dice.randint(20, 100))]
-        events += [(dice.uniform(0, lasts_s), "fault") for _ in range(dice.randint(20, 60))]
+        events += [(dice.uniform(0, lasts_s), "fault") for _ in range(dice.randint(*FAULTS))]
         events += [(dice.uniform(0, lasts_s), "check") for _ in range(6)]
         events += [(dice.uniform(0, lasts_s), "restore") for _ in range(dice.choice((0, 1, 2)))]
         if self._doomed is not None:

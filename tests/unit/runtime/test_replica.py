@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -170,9 +170,16 @@ class FullDisk(MemoryView):
     full = True
 
     def apply(self, changes: Sequence[Change], position: LogPosition, tokens: Sequence[Token] = ()) -> None:
+        self._need_room()
+        super().apply(changes, position, tokens)
+
+    def install(self, items: Iterable[Change], position: LogPosition) -> None:
+        self._need_room()
+        super().install(items, position)
+
+    def _need_room(self) -> None:
         if self.full:
             raise OSError(errno.ENOSPC, "No space left on device")
-        super().apply(changes, position, tokens)
 
 
 def test_a_full_disk_is_waited_for_and_nothing_is_missed() -> None:
