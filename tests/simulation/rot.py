@@ -3,8 +3,9 @@
 from dataclasses import replace
 from random import Random
 
+from stator.adapters.view_memory import MemoryView
 from stator.codec.log_records import decode_stamp
-from stator.model.positions import LogId, Offset
+from stator.model.positions import LogId, LogPosition, Offset
 from stator.model.records import Kind
 from stator.ports.view import Change
 from stator.runtime.replica import Replica
@@ -39,10 +40,11 @@ class Rot:
         if name.startswith("materializer") and self._dice.random() < 0.5:
             self._lost.add(at)
             key = self._dice.choice([key for key, _ in view.scan(b"", None)])
-            view.apply([Change(key, None)], view.position)
+            _spoil(replica, [Change(key, None)], view.position)
             return f"{at} lost an item"
         self._deceived[at] = view.position.next_offset
-        view.apply([], replace(view.position, digest=view.position.digest ^ 1 << self._dice.randrange(128)))
+        digest = view.position.digest ^ 1 << self._dice.randrange(128)
+        _spoil(replica, [], replace(view.position, digest=digest))
         return f"{at} believes something else from {view.position.next_offset} on"
 
     def healed(self) -> None:
@@ -67,3 +69,8 @@ class Rot:
                 if stamp.digest == true.digest:  # and not that of a leader that was struck itself
                     return True
         return False
+
+
+def _spoil(replica: Replica, changes: list[Change], position: LogPosition) -> None:
+    assert isinstance(replica.view, MemoryView)
+    MemoryView.apply(replica.view, changes, position)  # whatever `disk.py` makes of a commit: this is none

@@ -44,9 +44,9 @@ LIVENESS_S = 15.0
 QUIET_S = 60.0
 """How long views, indexes and archive may take to catch up."""
 SETUP_S = 60.0
-LASTS_S = (30.0, 60.0, 120.0)
+LASTS_S = (15.0, 30.0, 60.0)
 """How long faults go on."""
-FAULTS = (20, 60)
+FAULTS = (20, 50)
 """How many there are."""
 DOOMED = "Doomed"
 """A table that is deleted while it is used."""
