@@ -280,8 +280,9 @@ class _Run:
             if not problems or self._loop.time() > deadline:
                 break
         self.result.problems.extend(problems)
-        await asyncio.sleep(2 * VIEW_SWEEP_S)
-        self._rot.healed()
+        if self._rot.struck:
+            await asyncio.sleep(2 * VIEW_SWEEP_S)
+            self._rot.healed()
         self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
         self._check_logs()
 
