@@ -1,4 +1,4 @@
-"""Requests that come again: finds out what a leader has done for them already, wherever that is to be found (R16).
+"""Requests that come again: finds out what a leader has done for them already, wherever that is to be found (R18).
 
 On its way to the view it is in `unmaterialized.py`; afterwards the view knows where in the log it lies, and it is read from
 there. That takes a while, but only retries pay for it. What is found was accepted, or will be before anything later is.

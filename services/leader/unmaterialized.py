@@ -1,7 +1,7 @@
 """What has been decided and is not yet in the view: the leader's read-your-writes.
 
 Each key's newest decided state (for deciding the next command) and its newest confirmed state (for answering reads) may both
-be ahead of the view, and so may its knowledge of repeated requests (R16). An entry leaves once the view has folded the record
+be ahead of the view, and so may its knowledge of repeated requests (R18). An entry leaves once the view has folded the record
 that carries it.
 """
 

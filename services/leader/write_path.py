@@ -3,7 +3,7 @@ and answer when everything the answer depends on or reveals is confirmed (R7).
 
 A refused condition and a write that changes nothing are reads: they log nothing, so nothing fences them, and they follow the
 strong-read rule (R10). On a log that only we can write (`exclusive`) a read needs neither lease nor barrier, just confirmed
-state. A write that comes again is a read too: of what it did (R16).
+state. A write that comes again is a read too: of what it did (R18).
 """
 
 import asyncio
@@ -169,6 +169,10 @@ class WritePath:
 
     def _write(self, command: Command, future: "asyncio.Future[Any]") -> None:
         effect, seq, answer = self._decide(command)
+        if isinstance(answer, TransactionConflictError) and comes_again(command):
+            answer = OutcomeUnknownError(
+                "A transaction holds the item, and may let a message go first that was sent before"
+            )
         waiting = Waiting(command, future, partial(self._answer, answer))
         self._log([] if effect is None else [effect], seq, waiting)
 

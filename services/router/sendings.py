@@ -1,4 +1,4 @@
-"""Whether a client has sent a request before: SDKs repeat what got no answer, under one id (R16).
+"""Whether a client has sent a request before: SDKs repeat what got no answer, under one id (R18).
 
 `amz-sdk-invocation-id` is a UUID that stays the same over all attempts of a call, and `amz-sdk-request` counts them: "attempt=2;
 max=3". So it is in the sources of botocore 1.44 (handlers.py, `add_retry_headers`), JavaScript v3 (retryMiddleware.js) and Go v2

@@ -1,4 +1,4 @@
-"""A request that comes again under its id is answered as the first time, from what it then did (R16).
+"""A request that comes again under its id is answered as the first time, from what it then did (R18).
 
 `decide` is a function of the command and the item that it finds, so what the first effect found gives the first answer:
 attributes, capacity, all of it. A refusal, or a write that leaves the item as it is, leaves an effect only if it may have been sent

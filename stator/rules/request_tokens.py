@@ -1,4 +1,4 @@
-"""What a view remembers of requests, so that a client that heard no answer and asks again is answered and not obeyed twice (R16).
+"""What a view remembers of requests, so that a client that heard no answer and asks again is answered and not obeyed twice (R18).
 
 The log remembers: an effect carries the id of its request. A view folds from that where each *token* was carried, for as long as
 a retry may come. Nothing here may depend on more than the log says: whoever leads next has to recognise the same repeats.

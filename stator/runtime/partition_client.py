@@ -86,7 +86,7 @@ class PartitionClient:
         self, log_id: LogId, method: str, message: Any, *, repeated: Callable[[], Any] | None = None
     ) -> "asyncio.Future[Any]":
         """Ask whoever leads. A write that got no answer in time ends in OutcomeUnknownError; until then is tried again what
-        certainly did not happen, what reads, and what leaders know when they see it again (R16): for that, `repeated` makes the
+        certainly did not happen, what reads, and what leaders know when they see it again (R18): for that, `repeated` makes the
         message that says that it may have come before.
         """
         may_write = method in _WRITES

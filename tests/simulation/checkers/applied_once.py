@@ -1,4 +1,4 @@
-"""AppliedOnce: a request is decided once, however often it was sent: no id has two effects on an item within its window (R16)."""
+"""AppliedOnce: a request is decided once, however often it was sent: no id has two effects on an item within its window (R18)."""
 
 from collections.abc import Iterator
 

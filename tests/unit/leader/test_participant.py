@@ -104,6 +104,21 @@ def test_nobody_else_changes_what_is_prepared(*, exclusive: bool) -> None:
     run(scenario())
 
 
+def test_a_conflict_does_not_tell_what_came_of_a_message_sent_before() -> None:
+    async def scenario() -> None:
+        process, _ = await held(Deployment())
+        write = DeleteItem(b"x", request_id="id-1")
+        with pytest.raises(TransactionConflictError):
+            await process.partition.submit(write)
+        with pytest.raises(OutcomeUnknownError):
+            await process.partition.submit(DeleteItem(b"x", request_id="id-1", again=True))
+        await finish(process, b"t", None)
+        await process.partition.submit(write)
+        assert await process.get("x") is None
+
+    run(scenario())
+
+
 def test_what_is_only_checked_is_held_too_and_can_be_read() -> None:
     async def scenario() -> None:
         process = Deployment(exclusive=True).process("a")
