@@ -11,13 +11,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from io import BytesIO
 from typing import Any
 
-import fastavro
 import msgspec
 
-from stator.codec.schemas import Schema, load_schema, schema_by_fingerprint
+from stator.codec.schemas import schemas
 from stator.model.changes import ChangeMessage
 from stator.model.errors import DamagedDataError
 from stator.model.item import decode_image, encode_image
@@ -33,6 +31,7 @@ TOPIC_LENGTH_MAX = 249
 """Kafka's limit."""
 
 _SINGLE_OBJECT = b"\xc3\x01"
+_HEAD_BYTES = len(_SINGLE_OBJECT) + 8
 _MEANING_VERSION = "1"
 _DEPLOYMENT = "stator"
 _OPERATIONS = {"INSERT": "c", "MODIFY": "u", "REMOVE": "d"}
@@ -110,17 +109,10 @@ def encode_change(record: ChangeRecord, partition: int) -> ChangeMessage:
 
 def decode_change(value: bytes) -> dict[str, Any]:
     """The value of a message, as the fields of `schemas/change_record`. Raises DamagedDataError."""
-    written: Schema | None = None
-    if value.startswith(_SINGLE_OBJECT):
-        written = schema_by_fingerprint(int.from_bytes(value[2:10], "little"))
-    if written is None or written.name != RECORD:
-        raise DamagedDataError("not a change record of a known schema")
-    try:
-        datum = fastavro.schemaless_reader(BytesIO(value[10:]), written.parsed, load_schema(RECORD).parsed)
-    except (EOFError, ValueError, IndexError) as error:
-        raise DamagedDataError(f"change record does not decode: {error}") from error
-    assert isinstance(datum, dict)
-    return datum
+    if len(value) < _HEAD_BYTES or not value.startswith(_SINGLE_OBJECT):
+        raise DamagedDataError("not a change record")
+    fingerprint = int.from_bytes(value[len(_SINGLE_OBJECT) : _HEAD_BYTES], "little")
+    return schemas().decode(RECORD, fingerprint, value[_HEAD_BYTES:])
 
 
 def decode_record(value: bytes, label: str) -> ChangeRecord:
@@ -145,11 +137,8 @@ def decode_record(value: bytes, label: str) -> ChangeRecord:
 
 
 def _single_object(name: str, datum: dict[str, Any]) -> bytes:
-    schema = load_schema(name)
-    out = BytesIO()
-    out.write(_SINGLE_OBJECT + schema.fingerprint.to_bytes(8, "little"))
-    fastavro.schemaless_writer(out, schema.parsed, datum)
-    return out.getvalue()
+    fingerprint = schemas().written(name).fingerprint.to_bytes(8, "little")
+    return _SINGLE_OBJECT + fingerprint + schemas().encode(name, datum)
 
 
 def _instant(timestamp_us: int) -> str:

@@ -16,13 +16,10 @@ one version behind can still tell which records count. Payloads evolve by Avro s
 import struct
 from collections.abc import Iterable
 from functools import cache
-from io import BytesIO
 from typing import Any
 from zlib import crc32
 
-import fastavro
-
-from stator.codec.schemas import Schema, load_schema, schema_by_fingerprint
+from stator.codec.schemas import schemas
 from stator.model.errors import DamagedDataError
 from stator.model.positions import Epoch, LaneId, LaneState, LogId, Mark, Offset, Seq, TimestampUs, WriterId
 from stator.model.records import (
@@ -92,7 +89,7 @@ def decode_envelope(raw: bytes) -> Envelope:
         raise DamagedDataError("log record fails its checksum")
     known = _KINDS.get(kind)
     if known is None:
-        raise DamagedDataError(f"log record of unknown kind {kind}")
+        raise DamagedDataError(f"log record of kind {kind}, which this release does not know: a newer one wrote it")
     # By place, and the numbers as they come: this is done for every record by everybody who reads it.
     payload = raw[_HEAD.size : -_CRC.size]
     return Envelope(known, log_id, lane, epoch, writer, seq, chain, timestamp, schema, payload, raw)
@@ -100,26 +97,19 @@ def decode_envelope(raw: bytes) -> Envelope:
 
 @cache
 def fingerprint(name: str) -> int:
-    """The fingerprint that records with this payload carry: of the newest version of the schema."""
-    return load_schema(name).fingerprint
+    """The fingerprint that records with this payload carry: of the version of the schema that is written."""
+    return schemas().written(name).fingerprint
 
 
 def _encode(name: str, datum: dict[str, Any]) -> bytes:
-    out = BytesIO()
-    fastavro.schemaless_writer(out, load_schema(name).parsed, datum)
-    return out.getvalue()
+    return schemas().encode(name, datum)
 
 
 def _decode(record: Envelope, name: str) -> dict[str, Any]:
-    written: Schema | None = schema_by_fingerprint(record.schema)
-    if written is None or written.name != name:
-        raise DamagedDataError(f"{record.kind.name} record with a payload of schema {record.schema:016x}, not {name}")
     try:
-        datum = fastavro.schemaless_reader(BytesIO(record.payload), written.parsed, load_schema(name).parsed)
-    except (EOFError, ValueError, IndexError, UnicodeDecodeError) as error:
-        raise DamagedDataError(f"{name} payload does not decode: {error}") from error
-    assert isinstance(datum, dict)
-    return datum
+        return schemas().decode(name, record.schema, record.payload)
+    except DamagedDataError as error:
+        raise DamagedDataError(f"{record.kind.name} record: {error.message}") from error
 
 
 def encode_effects(effects: list[Effect]) -> bytes:
@@ -286,7 +276,7 @@ def encode_stamp(mark: Mark) -> bytes:
 
 def decode_stamp(record: Envelope) -> Mark | None:
     """The stamp of a BARRIER record; None when it carries none, or one of a version that this code has never heard of."""
-    if schema_by_fingerprint(record.schema) is None:
+    if schemas().by_fingerprint(record.schema) is None:
         return None
     row = _decode(record, STAMP)
     return Mark(Offset(row["offset"]), int.from_bytes(row["digest"], "big"), row["items"], row["item_bytes"])

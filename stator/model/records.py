@@ -11,7 +11,10 @@ from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq,
 
 
 class Kind(IntEnum):
-    """What a record is. Numbers are in the log for ever."""
+    """What a record is. Numbers are in the log for ever; 7 is kept for a partition's split.
+
+    A record of a kind that is not here ends the reading: nobody may pass over what a newer release wrote.
+    """
 
     CLAIM = 1
     EFFECT = 2
@@ -19,7 +22,6 @@ class Kind(IntEnum):
     PREPARE = 4
     COMMIT = 5
     ABORT = 6
-    SPLIT = 7
     RELEASE = 8
     DEFINE = 9
     BASE = 10

@@ -158,7 +158,6 @@ def test_the_numbers_of_kinds_never_change() -> None:
         "PREPARE": 4,
         "COMMIT": 5,
         "ABORT": 6,
-        "SPLIT": 7,
         "RELEASE": 8,
         "DEFINE": 9,
         "BASE": 10,
