@@ -27,6 +27,7 @@ from tests.simulation.checkers import (
     gapless,
     index_equals_projection,
     restore_equals_model,
+    sessions,
     strong_reads,
     view_equals_fold,
 )
@@ -35,6 +36,7 @@ from tests.simulation.cluster import VIEW_SWEEP_S, Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.history import Told
 from tests.simulation.loop import OWNER, NothingToDoError, SimulatedLoop
+from tests.simulation.sessions import Sessions
 from tests.simulation.workload import Workload, create_request
 
 P = ParamSpec("P")
@@ -145,6 +147,7 @@ class _Run:
         self._workload = Workload(cluster, Random(dice.getrandbits(64)))
         self._faults = Faults(cluster, Random(dice.getrandbits(64)))
         self._rot = rot.Rot(cluster, Random(f"which rot {self.result.seed}"))
+        self._sessions = Sessions(cluster, self._workload, Random(f"sessions {self.result.seed}"))
         self._leaders = Leaders()
         for machine in cluster.machines.values():
             cluster.start(machine)
@@ -209,6 +212,7 @@ class _Run:
         events += [(others.uniform(0, lasts_s), "define") for _ in range(others.choice((0, 0, 3, 8)))]
         rots = Random(f"rot {self.result.seed}")
         events += [(rots.uniform(0, lasts_s), "rot") for _ in range(rots.choice((0, 0, 2, 5)))]
+        events += [(others.uniform(0, lasts_s), "session") for _ in range(others.choice((0, 2, 5)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self._require(self._leaders.check, self._cluster)
@@ -218,6 +222,8 @@ class _Run:
                         self._workload.issue([*self._tables, *([self._doomed] if self._doomed else [])])
                 case "define":
                     self._under_way.append(loop.create_task(self._workload.redefine(others.choice(self._tables))))
+                case "session":
+                    self._under_way.append(loop.create_task(self._sessions.play(self._tables)))
                 case "drop":
                     self._under_way.append(loop.create_task(self._workload.drop(DOOMED)))
                 case "fault":
@@ -320,6 +326,8 @@ class _Run:
                 self._require(expiry.check, store, log_id)
                 self._require(strong_reads.check, store, log_id, attempts)
                 self._require(eventual_reads.check, store, log_id, attempts)
+        for session in self._sessions.all:
+            self._require(sessions.check, store, session)
 
     def _require(self, check: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs) -> None:
         self.result.problems.extend(_told(check, *args, **kwargs))

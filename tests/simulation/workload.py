@@ -59,6 +59,7 @@ class Workload:
         self._cluster = cluster
         self._dice = dice
         self._keys = dice.randint(2, 6)
+        self.item_ids = [f"item-{number}" for number in range(self._keys)]
         self._expiry_dice = Random(self._keys)
 
     # --- data ------------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ class Workload:
             self._cluster.loop.call_soon(node.tasks.spawn, "client", work, context=node.owner.context)
 
     def attempt(self, table: Table, verb: str, draw: Random) -> Attempt:
-        item_id = f"item-{draw.randrange(self._keys)}"
+        item_id = draw.choice(self.item_ids)
         key = table.key.item_key(key_of(item_id))
         log_id = partition_for(table.partitions, token(key)).log_id
         return Attempt(
@@ -137,8 +138,8 @@ class Workload:
                 outcome = await node.partitions.ask_leader(
                     attempt.log_id,
                     "write",
-                    Write(attempt.log_id, _command(attempt, again=again)),
-                    repeated=lambda: Write(attempt.log_id, _command(attempt, again=True)),
+                    Write(attempt.log_id, command_of(attempt, again=again)),
+                    repeated=lambda: Write(attempt.log_id, command_of(attempt, again=True)),
                 )
                 attempt.timestamp_us = outcome.timestamp_us
             attempt.told = Told.DONE
@@ -267,10 +268,10 @@ def _query(attempt: Attempt) -> Query:
 
 
 def _share(log_id: LogId, share: list[Attempt], *, again: bool = False) -> WriteMany:
-    return WriteMany(log_id, [_command(attempt, again=again) for attempt in share])
+    return WriteMany(log_id, [command_of(attempt, again=again) for attempt in share])
 
 
-def _command(attempt: Attempt, *, again: bool) -> PutItem | UpdateItem | DeleteItem:
+def command_of(attempt: Attempt, *, again: bool = False) -> PutItem | UpdateItem | DeleteItem:
     known: dict[str, Any] = {"return_on_failure": True, "request_id": attempt.token, "again": again}
     condition = _condition(attempt)
     match attempt.verb:

@@ -1,9 +1,10 @@
-"""Bugs of what is shown, and when: R7 and R10."""
+"""Bugs of what is shown, and when: R7, R10 and R20."""
 
 from typing import Any
 
 from services.leader import write_path
-from stator.rules.commands import Query
+from services.materializer import server as materializer
+from stator.rules.commands import Get, Query
 from stator.runtime.reads import read_page
 from tests.simulation.planting import Patch, plant
 
@@ -38,3 +39,26 @@ def queries_read_what_is_there(patch: Patch) -> None:
         read_page(self._view, query, future)
 
     patch.setattr(write_path.WritePath, "_query", hasty)
+
+
+@plant("R20")
+def positions_are_ignored(patch: Patch) -> None:
+    """A view answers whoever asks, however far that reader has seen the log (R20)."""
+    patch.setattr(materializer, "_is_behind", lambda _position, _request: False)
+
+
+@plant("R20")
+def indexes_know_no_sources(patch: Patch) -> None:
+    """A view of an index waits for its own log only, and not for what the reader saw of the table's (R20)."""
+    is_behind = materializer._is_behind
+
+    def own_log_only(position: Any, request: Any) -> bool:
+        return is_behind(position, Get(request.log_id, b"", request.reached))
+
+    patch.setattr(materializer, "_is_behind", own_log_only)
+
+
+@plant("R20")
+def positions_name_what_is_known(patch: Patch) -> None:
+    """An answer is told to rest on what the leader's view had, though it shows what is on its way there (R20)."""
+    patch.setattr(write_path.WritePath, "_reached", lambda self: self._replica.position.next_offset)
