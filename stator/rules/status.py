@@ -4,15 +4,18 @@ It is what `/status` answers as JSON, `stator status` shows and `stator doctor` 
 all the same, and what nobody reported is absent: nothing is made up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.positions import CATALOG_LOG, LogId, Offset, TimestampUs
 from stator.model.tables import Index, KeySchema, Partition, Table
 from stator.rules.reports import Place, Report
 
 _UNKNOWN = -1
+
+Spot = tuple[LogId, Offset]
+"""A place in a log."""
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -34,7 +37,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
 
 class Standing(msgspec.Struct, frozen=True):
     """One process and one log. `lag` is how many records it has not taken in (-1: the log's end is not known), `lag_s` how old
-    the newest is that it has, if there are more (of the archive: how long the oldest waits to be shipped).
+    the oldest of them is.
     """
 
     node: str
@@ -123,12 +126,14 @@ def status_of(
     reports: Sequence[Report],
     tables: Sequence[Table],
     ends: Mapping[LogId, Offset],
+    times: Mapping[Spot, TimestampUs],
     topic_of: Callable[[Table], str],
 ) -> Status:
     """Put everything together. `members` maps the name of each process there should be to its role, `ends` each log to its end
-    as far as it could be found out; `topic_of` names the topic of a table that has a stream.
+    and `times` records to their timestamps, as far as they could be found out; `topic_of` names the topic of a table that has a
+    stream.
     """
-    board = _Board(asker.now_us, reports, ends)
+    board = _Board(asker.now_us, reports, ends, times)
     return Status(
         kind="standalone" if asker.role == "standalone" else "cluster",
         node=asker.node,
@@ -165,9 +170,12 @@ def _node(name: str, role: str, asker: Report, reports: Sequence[Report]) -> Nod
 class _Board:
     """All reported places, by log."""
 
-    def __init__(self, now_us: int, reports: Sequence[Report], ends: Mapping[LogId, Offset]) -> None:
+    def __init__(
+        self, now_us: int, reports: Sequence[Report], ends: Mapping[LogId, Offset], times: Mapping[Spot, TimestampUs]
+    ) -> None:
         self._now_us = now_us
         self._ends = ends
+        self._times = times
         self._places: dict[int, list[tuple[str, Place]]] = {}
         for report in reports:
             for place in report.places:
@@ -232,19 +240,32 @@ class _Board:
 
     def _standing(self, node: str, place: Place, end: int) -> Standing:
         lag = _UNKNOWN if end == _UNKNOWN else max(0, end - place.next_offset)
-        lag_s = lag_seconds(place, end, self._now_us)
+        lag_s = lag_seconds(place, end, self._times, self._now_us)
         return Standing(node, place.duty, place.next_offset, lag, lag_s, place.problem, place.rebuilds)
 
 
-def lag_seconds(place: Place, end: int, now_us: int) -> float:
-    """How old the newest record is that was taken in, if there are more: an upper bound of how late the place is. The archive
-    ships in stretches and knows better: how long the next one has waited.
+def spots_behind(places: Iterable[Place], ends: Mapping[LogId, Offset]) -> list[Spot]:
+    """Where the oldest records lie that places have not taken in, the longest lags first: of those that somebody must look at to
+    know how old they are.
+    """
+    lags: dict[Spot, int] = {}
+    for place in places:
+        lag = ends.get(LogId(place.log_id), Offset(0)) - place.next_offset
+        if lag > 0 and not place.waiting_s:
+            lags[LogId(place.log_id), Offset(place.next_offset)] = lag
+    return sorted(lags, key=lambda spot: -lags[spot])
+
+
+def lag_seconds(place: Place, end: int, times: Mapping[Spot, TimestampUs], now_us: int) -> float:
+    """How old the oldest record is that was not taken in; 0 when there is none. `times`: of those that somebody has looked at.
+
+    Of one that nobody has looked at the newest that was taken in says how old it is at most. The archive ships in stretches, and
+    says itself how long the next one has waited.
     """
     if place.next_offset >= end:
         return 0.0
-    if place.timestamp_us == 0:
-        return place.waiting_s
-    return max(0.0, (now_us - place.timestamp_us) / 1e6)
+    since_us = times.get((LogId(place.log_id), Offset(place.next_offset)), place.timestamp_us)
+    return place.waiting_s if since_us == 0 else max(0.0, (now_us - since_us) / 1e6)
 
 
 def _epoch(entry: tuple[str, Place]) -> int:

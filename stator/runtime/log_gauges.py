@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from stator.model.positions import CATALOG_LOG, LEDGER_LOG, LogId, Offset
+from stator.model.positions import CATALOG_LOG, LEDGER_LOG, LogId, Offset, TimestampUs
 from stator.model.tables import Table
 from stator.ports.clock import Clock
 from stator.ports.log import Log
 from stator.rules.reports import Place
-from stator.rules.status import lag_seconds
+from stator.rules.status import Spot, lag_seconds, spots_behind
 from stator.runtime.catalog import Catalog
-from stator.runtime.log_ends import ends_of
+from stator.runtime.log_ends import ends_of, times_at
 from stator.runtime.meters import Metric, Reading
 from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION, REBUILDS
 from stator.runtime.vitals import Vitals
@@ -31,13 +31,14 @@ class LogGauges:
         self._clock = clock
         self._places: list[Place] = []
         self._ends: dict[LogId, Offset] = {}
+        self._times: dict[Spot, TimestampUs] = {}
         self._names: dict[int, tuple[str, str]] = {}
         vitals.refreshers.append(self._refresh)
         catalog.watchers.append(self._changed)
         gauges: list[tuple[Metric, Callable[[], Iterable[Reading]]]] = [
             (POSITION, lambda: self._each(lambda place: place.next_offset)),
             (LAG_OFFSETS, lambda: self._behind(lambda place, end: end - place.next_offset)),
-            (LAG_SECONDS, lambda: self._behind(lambda place, end: lag_seconds(place, end, self._clock.now_us()))),
+            (LAG_SECONDS, lambda: self._behind(self._lag_seconds)),
             (EPOCH, self._epochs),
             (DAMAGED, lambda: self._of_log(lambda place: float(bool(place.problem)))),
             (REBUILDS, lambda: self._of_log(lambda place: place.rebuilds)),
@@ -54,7 +55,9 @@ class LogGauges:
     async def _refresh(self) -> None:
         self._places = self._vitals.standing()
         self._names = dict(self._named())
-        self._ends = await ends_of(self._log, [LogId(place.log_id) for place in self._places], PATIENCE_S)
+        logs = [LogId(place.log_id) for place in self._places if place.log_id in self._names]
+        self._ends = await ends_of(self._log, logs, PATIENCE_S)
+        self._times = await times_at(self._log, spots_behind(self._places, self._ends), PATIENCE_S)
 
     def _named(self) -> Iterator[tuple[int, tuple[str, str]]]:
         yield CATALOG_LOG, (CATALOG_NAME, "")
@@ -81,6 +84,9 @@ class LogGauges:
             labels, end = self._labels(place), self._ends.get(LogId(place.log_id))
             if labels is not None and end is not None:
                 yield Reading(labels, max(0.0, value(place, end)))
+
+    def _lag_seconds(self, place: Place, end: int) -> float:
+        return lag_seconds(place, end, self._times, self._clock.now_us())
 
     def _epochs(self) -> Iterator[Reading]:
         for place in self._places:

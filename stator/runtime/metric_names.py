@@ -67,7 +67,7 @@ LAG_OFFSETS = Metric(
 LAG_SECONDS = Metric(
     "stator_lag_seconds",
     "gauge",
-    "Age of the newest record taken in, while there are more; else 0.",
+    "Age of the oldest record in the log that this process has not taken in; 0 when there is none.",
     ("duty", "table", "index", "log"),
 )
 DAMAGED = Metric("stator_damaged", "gauge", "1 for a log or view that does not check.", ("duty", "table", "log"))

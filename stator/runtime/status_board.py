@@ -8,9 +8,9 @@ from stator.model.positions import CATALOG_LOG
 from stator.model.tables import Table
 from stator.ports.log import Log
 from stator.rules.reports import Report
-from stator.rules.status import Status, status_of
+from stator.rules.status import Status, spots_behind, status_of
 from stator.runtime.catalog import Catalog
-from stator.runtime.log_ends import ends_of
+from stator.runtime.log_ends import ends_of, times_at
 from stator.runtime.vitals import Vitals
 
 PATIENCE_S = 2.0
@@ -34,13 +34,16 @@ class StatusBoard:
         self._topics = topics
 
     async def status(self) -> Status:
-        """Ask around. Takes little more than `PATIENCE_S` at most."""
+        """Ask around. Takes some three times `PATIENCE_S` at most."""
         tables = [held.table for held in self._catalog.tables.values()]
         others, own = await asyncio.gather(self._others(), self._vitals.report())
         # After the reports: nobody should seem to be ahead of its log.
         logs = [CATALOG_LOG, *(log_id for table in tables for log_id in table.logs)]
         ends = await ends_of(self._log, logs, PATIENCE_S)
-        return status_of(own, self._members, [own, *others], tables, ends, self._topic)
+        reports = [own, *others]
+        missing = spots_behind((place for report in reports for place in report.places), ends)
+        times = await times_at(self._log, missing, PATIENCE_S)
+        return status_of(own, self._members, reports, tables, ends, times, self._topic)
 
     def _topic(self, table: Table) -> str:
         return topic_name(table.name, table.stream.label) if self._topics and table.stream is not None else ""

@@ -15,7 +15,7 @@ from stator.model.tables import (
     Table,
 )
 from stator.rules.reports import Place, Report
-from stator.rules.status import NodeStatus, Standing, Status, status_of
+from stator.rules.status import NodeStatus, Spot, Standing, Status, spots_behind, status_of
 
 NOW_US = 1_800_000_000_000_000
 MEMBERS = {"router-1": "router", "leader-1": "leader", "leader-2": "leader", "materializer-1": "materializer"}
@@ -52,9 +52,14 @@ def report(node: str, *places: Place, now_us: int = NOW_US) -> Report:
     )
 
 
-def status(*reports: Report, table: Table = NOTES, ends: dict[LogId, Offset] = ENDS) -> Status:
+def status(
+    *reports: Report,
+    table: Table = NOTES,
+    ends: dict[LogId, Offset] = ENDS,
+    times: dict[Spot, TimestampUs] | None = None,
+) -> Status:
     asker = report("router-1")
-    return status_of(asker, MEMBERS, [asker, *reports], [table], ends, lambda table: f"topic.{table.name}")
+    return status_of(asker, MEMBERS, [asker, *reports], [table], ends, times or {}, lambda table: f"topic.{table.name}")
 
 
 def test_a_silent_process_is_listed_as_silent() -> None:
@@ -89,6 +94,27 @@ def test_lag_is_in_records_and_in_seconds_and_none_at_the_end() -> None:
         Standing("materializer-1", "views", 80, 20, 3.0),
         Standing("materializer-1", "archives", 100, 0, 0.0),
     ]
+
+
+def test_who_is_behind_is_so_since_the_oldest_record_that_it_has_not_taken_in() -> None:
+    just_now_us = TimestampUs(NOW_US - 500_000)
+    idle_since_long = Place(log_id=1, duty="views", next_offset=98, timestamp_us=NOW_US - 3_600_000_000)
+    unknown = Place(log_id=2, duty="publishes", next_offset=40)
+    times = {(LogId(1), Offset(98)): just_now_us, (LogId(2), Offset(40)): TimestampUs(NOW_US - 9_000_000)}
+    partitions = status(report("leader-1", idle_since_long, unknown), times=times).tables[0].partitions
+    assert [(one.standings[0].lag, one.standings[0].lag_s) for one in partitions] == [(2, 0.5), (10, 9.0)]
+
+
+def test_what_must_be_looked_at_is_what_is_behind_by_most_first_and_not_what_tells_itself() -> None:
+    places = [
+        Place(log_id=1, duty="views", next_offset=98),
+        Place(log_id=1, duty="follows", next_offset=98),
+        Place(log_id=1, duty="leads", next_offset=100),
+        Place(log_id=1, duty="archives", next_offset=7, waiting_s=3.0),
+        Place(log_id=2, duty="views", next_offset=10),
+        Place(log_id=77, duty="views", next_offset=1),
+    ]
+    assert spots_behind(places, ENDS) == [(LogId(2), Offset(10)), (LogId(1), Offset(98))]
 
 
 def test_nothing_is_made_up_about_a_log_whose_end_is_unknown() -> None:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from stator.adapters.clock_manual import ManualClock
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.model.key_order import TOKENS
-from stator.model.positions import LogId, TimestampUs
+from stator.model.positions import LaneState, LogId, Offset, TimestampUs
+from stator.model.records import Kind
 from stator.model.tables import Index, KeyAttribute, KeySchema, Partition, Projection, Table
 from stator.rules.reports import Place
-from stator.runtime.log_ends import ends_of
+from stator.runtime.log_ends import READ_AT_MOST, ends_of, times_at
 from stator.runtime.log_gauges import LogGauges
 from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION, TTL_DELETED
 from stator.runtime.vitals import Vitals
+from tests.histories import Writer
 from tests.vitals import vitals_of
 
 NOTES = Table(
@@ -70,6 +72,24 @@ def test_positions_epochs_and_lags_carry_the_names_of_table_and_index() -> None:
     assert gauges[EPOCH.name] == {("Notes", "", "1"): 3}
 
 
+def test_a_lag_in_seconds_is_the_age_of_the_oldest_record_not_taken_in() -> None:
+    async def scenario() -> dict[tuple[str, ...], float]:
+        clock, store = ManualClock(), MemoryLogStore()
+        store.create(LogId(1))
+        writer = Writer(LaneState())
+        for age_s in (3600, 9, 4):
+            timestamp_us = clock.now_us() - age_s * 1_000_000
+            store.land(LogId(1), writer.record(LogId(1), Kind.BARRIER, timestamp_us, b"", None))
+        vitals = vitals_of("materializer-1", "materializer")
+        hour_ago_us = clock.now_us() - 3600 * 1_000_000
+        vitals.places.append(lambda: [Place(log_id=1, duty="views", next_offset=1, timestamp_us=hour_ago_us)])
+        LogGauges(vitals, Tables(), MemoryLog(store), clock)  # type: ignore[arg-type]
+        await vitals.refresh()
+        return next(dict(readings) for metric, readings in vitals.meters.gauges() if metric == LAG_SECONDS)
+
+    assert asyncio.run(scenario()) == {("views", "Notes", "", "1"): 9.0}
+
+
 def test_a_lag_is_left_out_when_the_end_is_unknown() -> None:
     gauges = shown(Place(log_id=1, duty="views", next_offset=7), ends={})
     assert gauges[LAG_OFFSETS.name] == {}
@@ -107,6 +127,21 @@ def test_damage_and_a_full_disk_are_warnings_and_no_reason() -> None:
     assert verdict.ready
     (warning,) = verdict.warnings
     assert warning.startswith("log 5 (views) does not check: record 7 is cut short. If no other process")
+
+
+def test_no_more_records_are_looked_at_than_a_busy_log_can_bear() -> None:
+    async def looked_at() -> int:
+        store = MemoryLogStore()
+        store.create(LogId(1))
+        writer = Writer(LaneState())
+        for number in range(2 * READ_AT_MOST):
+            store.land(LogId(1), writer.record(LogId(1), Kind.BARRIER, number, b"", None))
+        spots = [(LogId(1), Offset(number)) for number in range(2 * READ_AT_MOST)]
+        times = await times_at(MemoryLog(store), spots, 5.0)
+        assert times == {spot: spot[1] for spot in spots[:READ_AT_MOST]}
+        return len(times)
+
+    assert asyncio.run(looked_at()) == READ_AT_MOST
 
 
 def test_ends_are_those_of_the_logs_that_answer() -> None:
