@@ -11,6 +11,7 @@ from typing import Any
 
 from services.router.http_messages import Response
 from services.router.routing import Router, Surroundings
+from services.router.sendings import Sending
 from stator.model.item import decode_image
 from stator.model.positions import LogId
 from stator.model.tables import Index, Table
@@ -90,7 +91,7 @@ class Sessions:
                 return router.write(table, command_of(attempt), keep)
             return router.get(table, attempt.key, keep, strong=verb == "get")
 
-        response = await self._asked(session, node, ask)
+        response = await self._asked(session, node, attempt.token, ask)
         if response is not None and response.error != "InternalServerError":
             attempt.told = Told.FAILED if response.error else Told.DONE
             attempt.told_at = self._cluster.loop.time()
@@ -104,13 +105,13 @@ class Sessions:
 
         query = Query(glance.log_id, b"", None, reverse=False, limit=0)
         response = await self._asked(
-            session, node, lambda router: router.query(glance.table, query, keep, strong=False)
+            session, node, "", lambda router: router.query(glance.table, query, keep, strong=False)
         )
         if response is not None and not response.error:
             session.steps.append(glance)
 
     async def _asked(
-        self, session: Session, node: Node, ask: Callable[[Router], "asyncio.Future[Response]"]
+        self, session: Session, node: Node, request_id: str, ask: Callable[[Router], "asyncio.Future[Response]"]
     ) -> Response | None:
         """What a router answers; None when it died."""
         outcome: asyncio.Future[Response] = self._cluster.loop.create_future()
@@ -119,7 +120,7 @@ class Sessions:
             around = Surroundings(
                 node.catalog, node.partitions, _nobody, _nobody, _nobody, node.tasks, node.clock, node.ids
             )
-            answer = ask(Router(around, session.position))
+            answer = ask(Router(around, Sending(request_id), session.position))
             answer.add_done_callback(lambda done: outcome.done() or outcome.set_result(done.result()))
 
         self._cluster.loop.call_soon(begin, context=node.owner.context)
