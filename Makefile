@@ -12,7 +12,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 SERVERS := .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp
 CHECKERS := .tools/bin/linearizable .tools/tla/.stamp
 CLIENTS := .venv/.clients .tools/javascript/.stamp .tools/java/.stamp .tools/bin/films
-SEEDS ?= 100
+SEEDS ?= 200
 SEED ?= $(shell date +%Y%m%d)
 ARGS ?=
 
@@ -50,7 +50,7 @@ check: setup .venv/.dev ## format, lint, types, import contracts, generated file
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_shapes.py --check
 
-test: toolchain setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS) ## everything: check, SEEDS=100 simulated clusters, and every test with real Kafka, MinIO and clients
+test: toolchain setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS) ## everything: check, SEEDS=200 simulated clusters, and every test with real Kafka, MinIO and clients
 	@$(MAKE) check
 	@$(MAKE) sim
 	$(BIN)/pytest $(ARGS)

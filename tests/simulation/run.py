@@ -7,11 +7,15 @@ import time
 
 from tests.simulation.scenario import run_seed
 
+FAULTS_MIN = 25
+"""On average over many seeds. With fewer it says little that nothing was found."""
+MANY = 100
+
 
 def main() -> int:
-    """Run seeds; 1 when one of them found something."""
+    """Run seeds; 1 when one of them found something, or too little went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=100, help="how many")
+    parser.add_argument("--seeds", type=int, default=200, help="how many")
     parser.add_argument("--start", type=int, default=0, help="the first")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--trace", action="store_true", help="tell what happens")
@@ -35,6 +39,9 @@ def main() -> int:
         f"{len(seeds)} seeds, {len(bad)} bad {bad[:20]}; {attempts} operations, {faults} faults,"
         f" {simulated_s / 3600:.1f} simulated hours in {took_s:.0f} s, {cpu_s:.0f} s of a core ({len(seeds) / cpu_s:.1f} seeds/s)\n"
     )
+    if len(seeds) >= MANY and faults < FAULTS_MIN * len(seeds):
+        sys.stdout.write(f"{faults} faults are fewer than {FAULTS_MIN} a seed\n")
+        return 1
     return 1 if bad else 0
 
 
