@@ -1,7 +1,8 @@
 """Random requests for items, from one seed: about half of them are refused, and each kind of value, condition and update occurs.
 
 Left out is what DynamoDB Local answers otherwise than AWS: updates that only remove (they make no item in AWS), values of a
-wrong type in index keys, fallbacks that lead nowhere, numbers in another than the canonical form inside lists and maps.
+wrong type in index keys, fallbacks that lead nowhere, numbers in another than the canonical form inside lists and maps, what an
+update inside an attribute has changed (it shows the whole attribute).
 """
 
 import random
@@ -22,6 +23,7 @@ SETS = ({"SS": ["a", "b"]}, {"SS": ["c"]}, {"NS": ["1", "2"]}, {"NS": ["2", "9",
 TYPES = ("S", "N", "L", "M", "NULL", "BOOL", "SS", "B")
 ATTRIBUTES = ("a", "m", "l", "st", "nn")
 MEMBERS = ("a", "b", "k")
+RETURN_VALUES = ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 
 OPERATIONS = {
@@ -89,8 +91,9 @@ class _Request:
                 self._conditional(body, ("NONE", "ALL_OLD"))
             case "UpdateItem":
                 body["Key"] = self._key()
-                body["UpdateExpression"] = self._update()
-                self._conditional(body, ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"))
+                body["UpdateExpression"] = update = self._update()
+                inside = not {".", "["}.isdisjoint(update)
+                self._conditional(body, RETURN_VALUES[:3] if inside else RETURN_VALUES)
             case "DeleteItem":
                 body["Key"] = self._key()
                 self._conditional(body, ("NONE", "ALL_OLD"))
