@@ -95,7 +95,16 @@ class Membership:
                 if name != self._node:
                     call = self._peers.call(name, "heartbeat", message, HEARTBEAT_S * 2)
                     call.add_done_callback(partial(self._told, name))
-            await self._clock.sleep(HEARTBEAT_S)
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        asleep_at = self._clock.monotonic()
+        await self._clock.sleep(HEARTBEAT_S)
+        now = self._clock.monotonic()
+        late_s = now - asleep_at - HEARTBEAT_S
+        if late_s > HEARTBEAT_S:
+            # For that long this process was frozen, or starved of CPU: others were not silent, it did not listen.
+            self._heard = {name: min(now, heard + late_s) for name, heard in self._heard.items()}
 
     def _receive(self, message: Heartbeat) -> Alive:
         self._learn(message)

@@ -14,6 +14,16 @@ LOG = LogId(4)
 HEARD_S = 2 * HEARTBEAT_S
 
 
+class DrowsyClock(LoopClock):
+    """Of a process that is frozen the next time it sleeps."""
+
+    oversleeps_s = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        late_s, self.oversleeps_s = self.oversleeps_s, 0.0
+        await super().sleep(seconds + late_s)
+
+
 class Town:
     """All members, each with its own picture."""
 
@@ -23,11 +33,13 @@ class Town:
         self.failures: list[str] = []
         self.leads: dict[str, dict[int, int]] = {name: {} for name in MEMBERS}
         self.tasks: dict[str, Tasks] = {}
+        self.clocks: dict[str, DrowsyClock] = {}
         self.pictures = {name: self.start(name) for name in MEMBERS}
 
     def start(self, name: str) -> Membership:
         self.tasks[name] = Tasks(lambda task, error: self.failures.append(f"{task}: {error!r}"))
-        picture = Membership(name, MEMBERS, self.network.join(name), LoopClock(), lambda: self.leads[name])
+        self.clocks[name] = DrowsyClock()
+        picture = Membership(name, MEMBERS, self.network.join(name), self.clocks[name], lambda: self.leads[name])
         self.tasks[name].spawn("membership", picture.run())
         return picture
 
@@ -65,6 +77,21 @@ def test_who_left_his_address_is_missed_after_one_heartbeat_and_who_is_only_sile
         await town.stop("leader-1")
         await asyncio.sleep(MISSED_S + HEARTBEAT_S)
         assert router.alive("leader") == ["leader-2"]
+
+    run(scenario())
+
+
+def test_time_in_which_a_process_was_frozen_does_not_count_as_silence_of_the_others() -> None:
+    async def scenario() -> None:
+        town = Town()
+        router = town.pictures["router-1"]
+        await asyncio.sleep(HEARD_S)
+        town.cut = {frozenset((name, "router-1")) for name in LEADERS}
+        town.clocks["router-1"].oversleeps_s = 30.0
+        await asyncio.sleep(30.0 + SUSPECT_S / 2)
+        assert router.alive("leader") == LEADERS
+        await asyncio.sleep(SUSPECT_S)
+        assert router.alive("leader") == []
 
     run(scenario())
 
