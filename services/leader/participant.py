@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from math import inf
 from typing import Any, NamedTuple
 
@@ -183,7 +182,7 @@ class Participant:
 
     def finish(self, request: Finish, future: "asyncio.Future[Any]") -> None:
         """End what is prepared as the ledger has decided, or see that it has ended."""
-        waiting = Waiting(request, future, _answer(Finished()))
+        waiting = Waiting(request, future, self._finished)
         held = self._held.get(request.txid)
         named = held is not None and request.prepared_us == held.part.prepared_us
         if held is not None and (named or (request.commit_us is None and not request.prepared_us)):
@@ -193,6 +192,9 @@ class Participant:
             if held is None and request.txid not in self._ended:
                 self._end(request.txid, Seq(0))  # its Prepare may come yet
             self._reply(self._ended.get(request.txid), waiting)
+
+    def _finished(self, future: "asyncio.Future[Any]") -> None:
+        future.set_result(Finished(self._group.confirmed_offset + 1))
 
     def _commit(self, held: Held, request: Finish, waiting: Waiting) -> Seq:
         assert request.commit_us is not None
@@ -247,12 +249,8 @@ def _outcomes(part: Preparation, actions: Sequence[Action]) -> list[Outcome]:
     return [Outcome(bytes_written=sizes.get(action.key, 0)) for action in actions]
 
 
-def _answer(answer: Prepared | Finished) -> "Callable[[asyncio.Future[Any]], None]":
-    return partial(_set_result, answer)
-
-
-def _set_result(answer: Prepared | Finished, future: "asyncio.Future[Any]") -> None:
-    future.set_result(answer)
+def _answer(answer: Prepared) -> "Callable[[asyncio.Future[Any]], None]":
+    return lambda future: future.set_result(answer)
 
 
 def _refuse(

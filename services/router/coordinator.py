@@ -6,7 +6,7 @@ commit is only ever proposed here, once, by who holds every partition's vote.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stator.model.errors import (
     CancellationReason,
@@ -20,11 +20,14 @@ from stator.model.errors import (
 from stator.model.positions import LEDGER_LOG, LogId
 from stator.ports.identity import IdSource
 from stator.rules.commands import Outcome
-from stator.rules.transaction_messages import Action, Decide, Decided, Finish, Prepare, Prepared, Transacted
+from stator.rules.transaction_messages import Action, Decide, Decided, Finish, Finished, Prepare, Prepared, Transacted
 from stator.rules.transactions import cancelled, grouped, in_order
 from stator.runtime.partition_client import PartitionClient
 
 Vote = Prepared | DomainError
+
+FINISH_S = 1.0
+"""How long a client who wants to know where its changes lie waits for that: some round trips, when nothing is wrong."""
 
 
 class Coordinator:
@@ -34,8 +37,17 @@ class Coordinator:
         self._partitions = partitions
         self._ids = ids
 
-    async def transact(self, asked: Sequence[tuple[LogId, Action]], token: str, request_hash: bytes) -> Transacted:
+    async def transact(
+        self,
+        asked: Sequence[tuple[LogId, Action]],
+        token: str = "",
+        request_hash: bytes = b"",
+        saw: Callable[[LogId, int], None] | None = None,
+    ) -> Transacted:
         """Do all of these actions, each in the log that it is for, or none. `token` and `request_hash` as in `Transact`.
+
+        `saw` is told how far each log has the transaction, for a client who wants to read that from other views: then the answer
+        waits a while until the partitions have heard of the commit.
 
         Raises TransactionCanceledError with reasons in the order of the actions, TransactionInProgressError and
         IdempotentParameterMismatchError for the token's sake, ServiceUnavailableError when certainly nothing was done, and
@@ -50,7 +62,14 @@ class Coordinator:
             log_id: vote.prepared_us for log_id, vote in sorted(votes.items()) if isinstance(vote, Prepared)
         }
         commit_us = max(prepared.values()) if len(prepared) == len(places) else None
-        decided = await self._decided(Decide(LEDGER_LOG, txid, commit_us, prepared, token, request_hash), votes)
+        proposal = Decide(LEDGER_LOG, txid, commit_us, prepared, token, request_hash)
+        decided = await self._decided(proposal, votes)
+        told = self._finish(proposal, decided.commit_us, votes)
+        if saw is not None and decided.commit_us is not None:
+            await asyncio.wait(told.values(), timeout=FINISH_S)
+            for log_id, finished in told.items():
+                if finished.done() and not finished.cancelled() and finished.exception() is None:
+                    saw(log_id, finished.result().reached)
         if decided.commit_us is not None or decided.repeated:
             outcomes = [(places[log_id], _outcomes(vote, len(places[log_id]))) for log_id, vote in votes.items()]
             return Transacted(in_order(outcomes), repeated=decided.repeated)
@@ -69,7 +88,7 @@ class Coordinator:
         return votes
 
     async def _decided(self, proposal: Decide, votes: Mapping[LogId, Vote]) -> Decided:
-        """What stands, which the partitions are then told."""
+        """What stands."""
         try:
             decided: Decided = await self._partitions.ask_leader(LEDGER_LOG, "decide", proposal)
         except RetryableError as error:
@@ -77,22 +96,26 @@ class Coordinator:
                 raise OutcomeUnknownError("The transaction's outcome could not be learnt in time") from error
             if proposal.token:  # whether it was used before is not known
                 raise ServiceUnavailableError("The transaction was not done; try again") from error
-            decided = Decided(None)  # nobody else could propose a commit
+            return Decided(None)  # nobody else could propose a commit
         except DomainError:
             self._finish(proposal, None, votes)
             raise
-        self._finish(proposal, decided.commit_us, votes)
         return decided
 
-    def _finish(self, proposal: Decide, commit_us: int | None, votes: Mapping[LogId, Vote]) -> None:
+    def _finish(
+        self, proposal: Decide, commit_us: int | None, votes: Mapping[LogId, Vote]
+    ) -> "dict[LogId, asyncio.Future[Finished]]":
         """Tell the partitions, but not those that refused. One that does not hear of it asks the ledger itself."""
+        told: dict[LogId, asyncio.Future[Finished]] = {}
         for log_id, vote in votes.items():
             if not isinstance(vote, TransactionCanceledError | TransactionInProgressError):
                 message = Finish(log_id, proposal.txid, commit_us, proposal.prepared.get(log_id, 0))
-                self._partitions.ask_leader(log_id, "finish", message).add_done_callback(_seen)
+                told[log_id] = self._partitions.ask_leader(log_id, "finish", message)
+                told[log_id].add_done_callback(_seen)
+        return told
 
 
-def _seen(told: "asyncio.Future[object]") -> None:
+def _seen(told: "asyncio.Future[Finished]") -> None:
     if not told.cancelled():
         told.exception()
 

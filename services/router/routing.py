@@ -6,7 +6,7 @@ in the answer how far the client has seen them now (decision 0020).
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -43,7 +43,7 @@ from stator.rules.commands import (
     Write,
     WriteMany,
 )
-from stator.rules.transaction_messages import Looks, Transact, Transacted, TransactRead
+from stator.rules.transaction_messages import Action, Looks, Transact, Transacted, TransactRead
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.partition_client import PartitionClient
@@ -114,11 +114,6 @@ class Router:
         """Which transactions came through this router."""
         return self._around.tokens
 
-    @property
-    def coordinator(self) -> Coordinator:
-        """What has transactions over several partitions done."""
-        return self._around.coordinator
-
     def table(self, name: str) -> Table:
         """The table that data requests may use. Raises ResourceNotFoundError for one that is not there (yet)."""
         table = self.catalog.table(name)
@@ -171,6 +166,13 @@ class Router:
         repeated = (lambda: message) if message.token else None
         call = self._around.partitions.ask_leader(log_id, "transact", message, repeated=repeated)
         return self._answer(log_id, call, render)
+
+    async def transact_across(
+        self, asked: Sequence[tuple[LogId, Action]], token: str, request_hash: bytes
+    ) -> Transacted:
+        """Have a transaction over several partitions done. Its place in their logs is found out for a client who has a position."""
+        saw = None if self._positions is None else self._positions.saw
+        return await self._around.coordinator.transact(asked, token, request_hash, saw)
 
     def look(self, message: TransactRead) -> "asyncio.Future[Looks]":
         """Look at items of a partition for a transaction that reads."""

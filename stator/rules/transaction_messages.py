@@ -74,7 +74,9 @@ class Finish(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True):
-    """The log has the end of that Prepare."""
+    """The log has the end of that Prepare. `reached`: as in Outcome."""
+
+    reached: int = 0
 
 
 class Decide(msgspec.Struct, frozen=True, array_like=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import structlog
 
@@ -15,6 +15,7 @@ from services.control.tables import SWEEP_S
 from stator.model.positions import COMMON_LOGS, LogId, Offset
 from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
+from tests.consistency import list_append
 from tests.simulation import rot
 from tests.simulation.checkers import (
     acked_in_log,
@@ -29,12 +30,16 @@ from tests.simulation.checkers import (
     restore_equals_model,
     sessions,
     strong_reads,
+    transactions_whole,
     view_equals_fold,
 )
 from tests.simulation.checkers.one_leader_per_epoch import Leaders
 from tests.simulation.cluster import VIEW_SWEEP_S, Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.history import Told
+from tests.simulation.lists import CREATE as CREATE_LISTS
+from tests.simulation.lists import NAME as LISTS
+from tests.simulation.lists import Lists
 from tests.simulation.loop import OWNER, NothingToDoError, SimulatedLoop
 from tests.simulation.sessions import Sessions
 from tests.simulation.workload import Workload, create_request
@@ -104,6 +109,7 @@ class _Run:
         self._over = False
         self._tables: list[Table] = []
         self._doomed: Table | None = None
+        self._lists: Lists | None = None
         self._under_way: list[asyncio.Task[None]] = []
 
     def logged(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -126,13 +132,14 @@ class _Run:
         result = self.result
         if hasattr(self, "_cluster"):
             result.problems.extend(f"task failed: {failure}" for failure in self._cluster.failures)
-            result.attempts = len(self._workload.history.attempts)
             result.faults = self._faults.struck + self._rot.struck
             for log_id in self._cluster.store.ids():
                 for message in self._cluster.store.messages(log_id, Offset(0)):
                     self._trace.update(message.data)
-            for attempt in self._workload.history.attempts:
-                self._trace.update(repr(attempt).encode())
+            told: list[object] = [*self._workload.history.attempts, *(self._lists.history if self._lists else ())]
+            for one in told:
+                self._trace.update(repr(one).encode())
+            result.attempts = len(told)
         result.problems.extend(f"callback failed: {failure}" for failure in self._loop.failures)
         result.simulated_s = self._loop.time()
         result.steps = self._loop.steps
@@ -173,22 +180,34 @@ class _Run:
             # Dice of its own, as below.
             if name == DOOMED and Random(f"streamed {self.result.seed}").random() < 0.5:
                 request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-            backups = {
-                "TableName": request["TableName"],
-                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-            }
-            for operation, body in (("CreateTable", request), ("UpdateContinuousBackups", backups)):
-                deadline = self._loop.time() + SETUP_S
-                while (error := await self._workload.control(operation, body)) is not None:
-                    if self._loop.time() > deadline:
-                        self.result.problems.append(f"liveness: {operation} was not done: {error!r}")
-                        return
-                    await asyncio.sleep(0.5)
+            if not await self._make_table(request):
+                return
+        others = Random(f"lists {self.result.seed}")
+        if others.random() < 0.5:
+            if not await self._make_table(CREATE_LISTS):
+                return
+            names.append(LISTS)
         while any(self._catalog().table(name) is None for name in names):  # noqa: ASYNC110 - as others wait for it: now and then
             await asyncio.sleep(0.1)
         tables = {name: held.table for name, held in self._catalog().tables.items()}
         self._doomed = tables.pop(DOOMED, None)
+        if LISTS in tables:
+            self._lists = Lists(self._cluster, tables.pop(LISTS), others)
         self._tables = [table for _, table in sorted(tables.items())]
+
+    async def _make_table(self, request: dict[str, Any]) -> bool:
+        backups = {
+            "TableName": request["TableName"],
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        }
+        for operation, body in (("CreateTable", request), ("UpdateContinuousBackups", backups)):
+            deadline = self._loop.time() + SETUP_S
+            while (error := await self._workload.control(operation, body)) is not None:
+                if self._loop.time() > deadline:
+                    self.result.problems.append(f"liveness: {operation} was not done: {error!r}")
+                    return False
+                await asyncio.sleep(0.5)
+        return True
 
     def _catalog(self) -> Catalog:
         """The catalog as the first router sees it."""
@@ -213,6 +232,10 @@ class _Run:
         rots = Random(f"rot {self.result.seed}")
         events += [(rots.uniform(0, lasts_s), "rot") for _ in range(rots.choice((0, 0, 2, 5)))]
         events += [(others.uniform(0, lasts_s), "session") for _ in range(others.choice((0, 2, 5)))]
+        if self._lists is not None:
+            draw = self._lists.dice
+            events += [(draw.uniform(0, lasts_s), "transact") for _ in range(draw.choice((20, 60, 150)))]
+            events += [(draw.uniform(0, lasts_s), "restore lists") for _ in range(draw.choice((0, 0, 1)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self._require(self._leaders.check, self._cluster)
@@ -230,10 +253,19 @@ class _Run:
                     self._tell(f"*** {self._faults.strike()}")
                 case "rot":
                     self._tell(f"*** rot {self._rot.strike()}")
+                case "transact":
+                    assert self._lists is not None
+                    for _ in range(self._lists.dice.choice((1, 1, 2, 6))):
+                        self._lists.issue()
+                case "restore lists":
+                    assert self._lists is not None
+                    work = self._ask_restore(self._lists.table, self._lists.dice)
+                    self._under_way.append(loop.create_task(work))
                 case "check":
                     self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
                 case _:
-                    self._under_way.append(loop.create_task(self._ask_restore()))
+                    work = self._ask_restore(self._dice.choice(self._tables), self._dice)
+                    self._under_way.append(loop.create_task(work))
                     self._under_way.append(loop.create_task(self._keep_busy()))
 
     async def _keep_busy(self) -> None:
@@ -291,6 +323,7 @@ class _Run:
             self._rot.healed()
         self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
         self._check_logs()
+        await self._check_lists()
 
     def _unsettled(self) -> Iterator[str]:
         store, objects = self._cluster.store, self._cluster.archive_objects
@@ -309,6 +342,9 @@ class _Run:
             yield from _told(expiry.left_over, store, defined, self._cluster.loop.time())
             yield from _told(index_equals_projection.check, store, objects, table)
             for partition in table.partitions:
+                yield from _told(archive_equals_log.whole, store, objects, partition.log_id)
+        if self._lists is not None:
+            for partition in self._lists.table.partitions:
                 yield from _told(archive_equals_log.whole, store, objects, partition.log_id)
         for log_id in COMMON_LOGS:
             yield from _told(archive_equals_log.check, store, objects, log_id)
@@ -332,21 +368,41 @@ class _Run:
             for session in self._sessions.all:
                 self._require(sessions.check, store, session)
 
+    def _all_tables(self) -> list[Table]:
+        return [*self._tables, *([self._lists.table] if self._lists is not None else [])]
+
+    async def _check_lists(self) -> None:
+        """Everything is read once more, and then all that was read has to fit into one order."""
+        if self._lists is None:
+            return
+        deadline = self._loop.time() + LIVENESS_S
+        whole = False
+        while not whole and self._loop.time() < deadline:
+            node = self._cluster.machines["router-1"].node
+            if node is not None and node.ready:
+                whole = await self._loop.create_task(self._lists.read_each(node), context=node.owner.context.copy())
+        if not whole:
+            self.result.problems.append(
+                f"liveness: not all lists can be read {LIVENESS_S:.0f} s after the faults ended"
+            )
+        anomalies = list_append.check(self._lists.history)
+        self.result.problems.extend(f"list_append: {anomaly.name}: {anomaly.why}" for anomaly in anomalies)
+        self._require(transactions_whole.check, self._cluster.store, self._lists.table)
+
     def _require(self, check: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs) -> None:
         self.result.problems.extend(_told(check, *args, **kwargs))
 
-    async def _ask_restore(self) -> None:
+    async def _ask_restore(self, table: Table, dice: Random) -> None:
         """Any instant, and often the newest, whose writes may be on their way."""
-        table = self._dice.choice(self._tables)
         earliest_us = table.backups.enabled_us
         now_us = self._cluster.machines["control-1"].clock.now_us()
-        at_us = self._dice.choice((now_us, self._dice.randint(earliest_us, max(earliest_us, now_us))))
+        at_us = dice.choice((now_us, dice.randint(earliest_us, max(earliest_us, now_us))))
         target = f"{table.name}-at-{self._loop.time():.3f}"
         accepted = await self._workload.restore(table, target, at_us)
         self._tell(f"*** restore of {table.name} to {at_us}: accepted={accepted}")
 
     async def _restores(self) -> None:
-        await self._ask_restore()
+        await self._ask_restore(self._dice.choice(self._tables), self._dice)
         await asyncio.gather(*self._under_way)
         history, cluster = self._workload.history, self._cluster
         deadline = self._loop.time() + QUIET_S
@@ -356,7 +412,7 @@ class _Run:
                     self.result.problems.append(f"liveness: {target_name} is not restored after {QUIET_S:.0f} s")
                     return
                 await asyncio.sleep(0.2)
-            source = next(table for table in self._tables if table.name == source_name)
+            source = next(table for table in self._all_tables() if table.name == source_name)
             store, objects = cluster.store, cluster.archive_objects
             self._require(restore_equals_model.check, store, objects, source, target, at_us)
             self._require(index_equals_projection.check, store, objects, target)

@@ -147,7 +147,7 @@ def _sent(asked: list[_Asked], request: dict[str, Any], router: Router) -> "asyn
         return _answer(asked, request, done)
 
     async def across() -> Response:
-        return render(await router.coordinator.transact([(one.log_id, one.action) for one in asked], token, digest))
+        return render(await router.transact_across([(one.log_id, one.action) for one in asked], token, digest))
 
     if len({one.log_id for one in asked}) > 1:
         return router.later(across())

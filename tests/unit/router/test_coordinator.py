@@ -9,7 +9,7 @@ import pytest
 
 from services.leader.recovery import TransactionRecovery
 from services.leader.server import LeaderService
-from services.router.coordinator import Coordinator
+from services.router.coordinator import FINISH_S, Coordinator
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.view_memory import MemoryViews
@@ -162,6 +162,32 @@ def test_the_client_is_told_before_the_partitions_are_and_reads_what_it_was_told
         await world.transact((ONE, put("a", "1")), (TWO, put("b", "1")))
         assert world.commits(ONE) == world.commits(TWO) == []
         assert await world.get(TWO, "b") == image("b", "1")  # once the partition has asked for itself
+
+    run(scenario())
+
+
+def test_a_client_who_asks_is_told_where_its_changes_lie() -> None:
+    async def scenario() -> None:
+        world = World()
+        places: dict[LogId, int] = {}
+        asked = (ONE, put("a", "1")), (TWO, put("b", "1"))
+        await world.coordinator.transact(asked, saw=places.__setitem__)
+        for log_id in LOGS:
+            below = list(world.store.messages(log_id, Offset(0)))[: places[log_id]]
+            assert decode_envelope(below[-1].data).kind is Kind.COMMIT
+
+    run(scenario())
+
+
+def test_a_client_who_asks_where_its_changes_lie_does_not_wait_for_that_for_ever() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.peers.stopped = lambda method, message: method == "finish" and message.log_id == TWO
+        places: dict[LogId, int] = {}
+        began = world.clock.monotonic()
+        await world.coordinator.transact([(ONE, put("a", "1")), (TWO, put("b", "1"))], saw=places.__setitem__)
+        assert places.keys() == {ONE}
+        assert world.clock.monotonic() - began <= FINISH_S + 0.1
 
     run(scenario())
 
