@@ -5,7 +5,7 @@ says it leads, heard by this process or by any other: a gray failure, seen by on
 can talk to is more likely the deaf one: it leaves alone what another one lately wrote.
 """
 
-from stator.model.positions import COMMON_LOGS, LogId
+from stator.model.positions import COMMON_LOGS, Epoch, LogId
 from stator.ports.clock import Clock
 from stator.rules.placement import COPIES, preference
 from stator.runtime.catalog import Catalog
@@ -38,6 +38,7 @@ class Assignment:
         self._clock = clock
         self._began = clock.monotonic()
         self._orphaned_at: dict[LogId, float] = {}
+        leaders.on_release.append(self._released)
 
     async def run(self) -> None:
         """Look at every partition again and again, for ever."""
@@ -74,6 +75,16 @@ class Assignment:
                 continue
             if hearsay.most or self._clock.monotonic() - partition.other_wrote_at > ALONE_S:
                 partition.claim()
+
+    def _released(self, log_id: LogId, epoch: Epoch) -> None:
+        """Its leader hands it on, and waits for this: claim it if it is this process's turn."""
+        partition = self._leaders.partitions[log_id]
+        if self._membership.epoch(log_id) > epoch or not self._membership.settled:
+            return  # read late: somebody has claimed since
+        others = [name for name in self._membership.able("leader") if name != partition.leader_hint]
+        mine = preference(log_id, others)[:1] == [self._node]
+        if mine and partition.state is State.FOLLOWING and partition.replica.trusted:
+            partition.claim()
 
     def _may_claim(self, log_id: LogId, turns: int) -> bool:
         """Whether it has no leader, and the `turns` processes before this one have let theirs pass."""

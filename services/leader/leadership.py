@@ -4,13 +4,16 @@
         ^                     |  ^                             |
         |                     |  +------ append in doubt (R8) -+
         +---- another writer's Claim accepted (fenced) --------+
+        |                                                      | release() (R11)
+        +---- its Claim accepted ---- RELEASED <-- DRAINING <--+
 
-The log decides: a process leads from where its own Claim is accepted until it reads another one. While claiming, requests
-wait; after the Claim every record of an older epoch is either in the view or can never be accepted, so whatever was not
-answered is simply decided again.
+The log decides: a process leads from where its own Claim is accepted until it reads another one. While claiming, and while handing
+a partition on, requests wait; after the Claim every record of an older epoch is either in the view or can never be accepted, so
+whatever was not answered is simply decided again.
 """
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 from math import inf
 from typing import Any
@@ -64,7 +67,13 @@ that a slow broker does not send leadership back and forth; after that it may be
 """
 
 WAITING_MAX = 10_000
-"""Requests that may wait while the partition is being claimed; more are told to come back."""
+"""Requests that may wait while the partition is being claimed or handed on; more are told to come back."""
+
+DRAIN_S = 0.5
+"""How long a leader that hands a partition on waits for what it has taken, once it is ready."""
+
+SUCCESSION_S = 1.0
+"""How long it then keeps requests for its successor's Claim, before it sends them to look for themselves."""
 
 
 class State(Enum):
@@ -73,6 +82,10 @@ class State(Enum):
     FOLLOWING = "following"
     CLAIMING = "claiming"
     LEADING = "leading"
+    DRAINING = "draining"
+    """It takes nothing more, and has what it took confirmed and answered."""
+    RELEASED = "released"
+    """Whoever claims next need not wait. This process does nothing more in its epoch."""
 
 
 class Leadership:
@@ -90,7 +103,9 @@ class Leadership:
         claim_on_use: bool,
         by_lease: bool,
         meter: AppendMeter,
+        on_release: Callable[[LogId, Epoch], None],
     ) -> None:
+        """`on_release` is told that another process has released the partition, and of which epoch."""
         self.replica = replica
         self.state = State.FOLLOWING
         self.epoch = Epoch(0)
@@ -107,6 +122,7 @@ class Leadership:
         self._tasks = tasks
         self._claim_on_use = claim_on_use
         self._meter = meter
+        self._on_release = on_release
         self._writer = WriterId(0)
         self._candidate = WriterId(
             0
@@ -144,7 +160,7 @@ class Leadership:
         if self._path is not None and self.state is State.LEADING:
             self._path.evaluate(request, future)
             self._watch()
-        elif self.state is State.CLAIMING or self._claim_on_use:
+        elif self.state is not State.FOLLOWING or self._claim_on_use:
             if len(self._waiting) >= WAITING_MAX:
                 future.set_exception(ServiceUnavailableError("The partition is being taken over; try again"))
                 return
@@ -176,7 +192,9 @@ class Leadership:
     def holds(self) -> bool:
         """Whether the others should take this process for the leader: it leads, or is about to find out what its appends became."""
         in_doubt = self.state is State.CLAIMING and self._group is not None
-        return self.state is State.LEADING or (in_doubt and self._clock.monotonic() - self._doubted_at < HOLD_S)
+        return self.state in {State.LEADING, State.DRAINING} or (
+            in_doubt and self._clock.monotonic() - self._doubted_at < HOLD_S
+        )
 
     def claim(self) -> "asyncio.Future[bool]":
         """Start to claim unless that is under way; the future ends True when leading, False when somebody else won."""
@@ -260,6 +278,8 @@ class Leadership:
         else:
             self.other_wrote_at = self._clock.monotonic()
         self._lease.passed(record.kind, ours=record.writer == self._writer)
+        if record.kind is Kind.RELEASE and self.replica.position.next_offset == offset + 1:
+            self._on_release(self._log_id, record.epoch)
 
     def _won(self, offset: Offset, record: Envelope) -> None:
         undecided = self._end_epoch()
@@ -305,7 +325,7 @@ class Leadership:
         if self.state is State.CLAIMING and self._group is None and self._candidate == 0:
             return  # history, read on the way to the end of the log: we have not claimed yet
         undecided = self._end_epoch()
-        if self.state is not State.FOLLOWING:
+        if self.state not in {State.FOLLOWING, State.RELEASED}:
             _log.info("fenced", log_id=self._log_id, epoch=record.epoch, by=decode_claim(record))
         self.state = State.FOLLOWING
         self.leader_hint = decode_claim(record)
@@ -360,6 +380,33 @@ class Leadership:
             self.resign(OutcomeUnknownError(f"This partition's log or view is damaged: {error.message}"))
 
     # --- ending ----------------------------------------------------------------------------------------------
+
+    async def release(self) -> None:
+        """Hand the partition on: have what was taken confirmed and answered, then say in the log that nobody need wait for this
+        process's lease (R11). Requests that come meanwhile are kept until somebody has claimed. If that takes too long, resign.
+        """
+        if self.state is not State.LEADING or self._group is None:
+            return
+        group = self._group
+        self.state = State.DRAINING
+        self._stamping = None
+        ended = self._ended = asyncio.get_running_loop().create_future()
+        if not group.idle or self._lease.ready_in_s > 0:
+            # Answered last of all: when it is confirmed, and this leader ready.
+            drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            group.join(Waiting(None, drained, lambda done: done.set_result(None)))
+            patience_s = DRAIN_S + max(0.0, self._lease.ready_in_s)
+            await asyncio.wait([drained, ended], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            if not drained.cancel():
+                drained.exception()  # nobody else asks how it ended
+        if self.state is State.DRAINING and group.idle and self._lease.ready_in_s <= 0:
+            self.state = State.RELEASED
+            self._lease.end()
+            group.special(Kind.RELEASE, 0, b"", None)
+            _log.info("released", log_id=self._log_id, epoch=self.epoch)
+            await asyncio.wait([ended], timeout=SUCCESSION_S)
+        if self.state in {State.DRAINING, State.RELEASED} and not ended.done():
+            self.resign(NotLeaderError(None))
 
     def resign(self, error: DomainError) -> None:
         """Stop at once, also claiming. Everybody who waits gets `error`, but for those whose records are on their way into the

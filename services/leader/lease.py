@@ -82,6 +82,7 @@ class Lease:
     def answer(self, waiting: Sequence[Waiting]) -> None:
         """Give the answers, whose records are confirmed, as soon as that is allowed."""
         if self.ready_in_s <= 0:
+            self._hand_out()
             for _, future, finish in waiting:
                 _finish(future, finish)
             return
@@ -91,11 +92,6 @@ class Lease:
             self._held.append((answer, future))
         self._wait()
 
-    @property
-    def held(self) -> bool:
-        """Whether somebody's answer waits."""
-        return bool(self._held)
-
     def abandon(self, error: DomainError) -> None:
         """Whoever still waits gets `error`."""
         if self._timer is not None:
@@ -103,7 +99,8 @@ class Lease:
             self._timer = None
         held, self._held = self._held, []
         for answer, future in held:
-            answer.cancel()
+            if not answer.cancel():
+                answer.exception()  # told to nobody
             if not future.done():
                 future.set_exception(error)
 
@@ -115,7 +112,10 @@ class Lease:
         self._timer = None
         if self.ready_in_s > 0:
             self._wait()
-            return
+        else:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
         held, self._held = self._held, []
         for answer, future in held:
             if answer.done():

@@ -1,11 +1,11 @@
 """The partitions of one leader process, and the messages that reach them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from stator.model.errors import OutcomeUnknownError, ResourceNotFoundError
-from stator.model.positions import LogId
+from stator.model.positions import Epoch, LogId
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
@@ -54,6 +54,8 @@ class LeaderService:
         self._on_use = on_use
         self._by_lease = by_lease
         self._meter = AppendMeter(meters or Meters(), clock.monotonic)
+        self.on_release: list[Callable[[LogId, Epoch], None]] = []
+        """Told when another process has released a partition that is open here, and of which epoch."""
         self._followers: dict[LogId, asyncio.Task[None]] = {}
         self._gone: set[LogId] = set()
         """Logs that were forgotten where any request opens a partition: one that comes late must not open it again, for good. Their
@@ -100,6 +102,7 @@ class LeaderService:
             claim_on_use=self._on_use,
             by_lease=self._by_lease,
             meter=self._meter,
+            on_release=self._released,
         )
         self.partitions[log_id] = leadership
         self._followers[log_id] = self._tasks.spawn(f"replica-{log_id}", replica.run())
@@ -125,6 +128,14 @@ class LeaderService:
         leadership.resign(OutcomeUnknownError("The table was deleted while the request was under way"))
         self._followers.pop(log_id).cancel()
         self._views.drop(log_id)
+
+    async def release(self) -> None:
+        """Hand on whatever this process leads."""
+        await asyncio.gather(*(partition.release() for partition in self.partitions.values()))
+
+    def _released(self, log_id: LogId, epoch: Epoch) -> None:
+        for tell in self.on_release:
+            tell(log_id, epoch)
 
     def places(self) -> Iterator[Place]:
         """Where this process stands with its partitions. One that it would claim on use it leads: nobody else does."""

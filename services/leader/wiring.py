@@ -1,5 +1,6 @@
 """A leader process: partitions with warm views, led as the log decides."""
 
+import asyncio
 from functools import partial
 
 from stator.model.errors import NotLeaderError
@@ -18,6 +19,7 @@ class LeaderProcess:
     """See `runtime/process.Service`."""
 
     _leaders: LeaderService
+    _assignment: asyncio.Task[None]
 
     def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
         self._node = ClusterNode(settings, on_failure)
@@ -41,7 +43,7 @@ class LeaderProcess:
         node.vitals.places.append(self._leaders.places)
         self._leaders.serve(node.peers)
         assignment = Assignment(node.name, self._leaders, node.membership, node.catalog, node.clock)
-        node.tasks.spawn("assignment", assignment.run())
+        self._assignment = node.tasks.spawn("assignment", assignment.run())
         sweep = ExpirySweep(self._leaders, node.catalog, node.clock, node.settings.ttl_sweep_s, node.vitals.meters)
         node.tasks.spawn("expiry", sweep.run())
         ask_ledger = partial(node.partitions.ask_leader, LEDGER_LOG, "decide")
@@ -53,7 +55,10 @@ class LeaderProcess:
         return self._leaders.leads() if hasattr(self, "_leaders") else {}
 
     async def stop(self) -> None:
-        """Tell everybody who waits to ask elsewhere, then leave."""
+        """Hand on what this process leads, tell everybody who still waits to ask elsewhere, then leave."""
+        if hasattr(self, "_assignment"):
+            self._assignment.cancel()
+            await self._leaders.release()
         if hasattr(self, "_leaders"):
             for partition in self._leaders.partitions.values():
                 partition.resign(NotLeaderError(None))

@@ -71,6 +71,10 @@ class Membership:
             return None
         return epoch_node[1]
 
+    def epoch(self, log_id: LogId) -> int:
+        """The highest epoch in which somebody said that it leads the log; 0 if nobody did."""
+        return self._leaders.get(log_id, (0, ""))[0]
+
     async def hearsay(self, log_ids: Iterable[LogId]) -> Hearsay:
         """Ask all others whom they hear leading these logs. Who does not answer in time hears nobody."""
         question = WhoLeads([*log_ids])

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from services.leader.assignment import ALONE_S, LOOK_S, TURN_S, Assignment
-from services.leader.leadership import APPEND_PATIENCE_S, HOLD_S
+from services.leader.leadership import APPEND_PATIENCE_S, HOLD_S, SUCCESSION_S
 from services.leader.server import LeaderService
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
@@ -71,14 +71,20 @@ class Node:
         )
         replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
         self.tasks.spawn("catalog", replica.run())
-        membership = Membership(name, MEMBERS, self.peers, clock, self.leaders.leads)
-        self.tasks.spawn("membership", membership.run())
-        assignment = Assignment(name, self.leaders, membership, Catalog(replica), clock)
-        self.tasks.spawn("assignment", assignment.run())
+        self.membership = Membership(name, MEMBERS, self.peers, clock, self.leaders.leads)
+        self.tasks.spawn("membership", self.membership.run())
+        assignment = Assignment(name, self.leaders, self.membership, Catalog(replica), clock)
+        self._assignment = self.tasks.spawn("assignment", assignment.run())
 
     @property
     def leads(self) -> bool:
         return CATALOG_LOG in self.leaders.leads()
+
+    async def stop(self) -> None:
+        """As `LeaderProcess.stop` does it."""
+        self._assignment.cancel()
+        await self.leaders.release()
+        await self.die()
 
     async def die(self) -> None:
         self.log.kill()
@@ -103,6 +109,32 @@ async def start(store: MemoryLogStore, wires: Wires, *names: str, apart_s: float
 
 def leading(nodes: list[Node]) -> list[str]:
     return [node.name for node in nodes if node.leads]
+
+
+def test_whoever_is_stopped_has_a_successor_within_a_second() -> None:
+    async def scenario() -> None:
+        store = MemoryLogStore()
+        nodes = await start(store, Wires(), *MEMBERS)
+        began = asyncio.get_running_loop().time()
+        for name in (FIRST, SECOND):
+            stopped = next(node for node in nodes if node.name == name)
+            assert leading(nodes) == [name]
+            await stopped.stop()
+            nodes.remove(stopped)
+        assert leading(nodes) == [THIRD]
+        assert asyncio.get_running_loop().time() - began < 1
+
+    run(scenario())
+
+
+def test_the_last_process_is_stopped_though_nobody_succeeds_it() -> None:
+    async def scenario() -> None:
+        (node,) = await start(MemoryLogStore(), Wires(), FIRST)
+        began = asyncio.get_running_loop().time()
+        await node.stop()
+        assert asyncio.get_running_loop().time() - began <= SUCCESSION_S
+
+    run(scenario())
 
 
 def test_one_of_them_leads_and_keeps_leading() -> None:
