@@ -31,19 +31,19 @@ def prepared_items_are_free(patch: Patch) -> None:
     patch.setattr(Participant, "holds", lambda _self, _key: False)
 
 
-@plant("R14", seen_at=5)
+@plant("R14", seen_at=24)
 def strong_reads_pass_what_is_prepared(patch: Patch) -> None:
     """A strong read of a prepared item shows what was there before, though the client may know of the commit (R14)."""
     patch.setattr(Participant, "parks", lambda _self, _waiting, _keys: False)
 
 
-@plant("R14", seen_at=20)
+@plant("R14", seen_at=24)
 def looks_pass_what_is_prepared(patch: Patch) -> None:
     """TransactGetItems does not mind that an item is prepared (R14)."""
     patch.setattr(Participant, "unsettled", lambda _self, _key: False)
 
 
-@plant("R14", seen_at=20)
+@plant("R14", seen_at=23)
 def reads_look_once(patch: Patch) -> None:
     """TransactGetItems takes each partition's first look for the truth about one moment (R14)."""
     unsettled = transactional_reads.unsettled

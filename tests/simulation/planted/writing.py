@@ -53,7 +53,7 @@ def errors_mean_not_written(patch: Patch) -> None:
     patch.setattr(leadership.Leadership, "_doubt", sure)
 
 
-@plant("R4")
+@plant("R4", seen_at=36)
 def claims_disown(patch: Patch) -> None:
     """A leader takes its next name when it claims and not when it has won. Found before it was planted."""
     won = leadership.Leadership._accepted
