@@ -8,11 +8,12 @@ import os
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
+from tests.clocks import OwnClock, can_be_stepped
 from tests.servers import free_ports
 from tools.cluster import NativeCluster
 
@@ -26,6 +27,8 @@ class BreakableCluster:
     """The supervisor's view of the cluster, in the words of a chaos test."""
 
     native: NativeCluster
+    clocks: dict[str, OwnClock] = field(default_factory=dict)
+    """Of the processes that have one of their own."""
     _paused: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -66,6 +69,8 @@ class BreakableCluster:
         """Everything runs and serves again."""
         for name in list(self._paused):
             self.resume(name)
+        for clock in self.clocks.values():
+            clock.step(0.0)
         names = [spec.name for spec in self.native.specs]
         self.bring_back(*names)
 
@@ -88,12 +93,18 @@ class BreakableCluster:
 
 
 @contextmanager
-def running_cluster(directory: Path) -> Iterator[BreakableCluster]:
-    """A whole cluster for the time of a `with`, on ports of its own."""
+def running_cluster(directory: Path, *, own_clocks: bool = False) -> Iterator[BreakableCluster]:
+    """A whole cluster for the time of a `with`, on ports of its own. `own_clocks`: each leader has one, where that is possible."""
     native = NativeCluster(directory, free_ports())
+    names = LEADERS if own_clocks and can_be_stepped() else ()
+    clocks = {name: OwnClock(directory / "clocks" / name) for name in names}
+    native.specs = [
+        replace(spec, environment=spec.environment | clocks[spec.name].environment) if spec.name in clocks else spec
+        for spec in native.specs
+    ]
     try:
         native.start(leash=True)
         native.wait_ready()
-        yield BreakableCluster(native)
+        yield BreakableCluster(native, clocks)
     finally:
         native.stop()

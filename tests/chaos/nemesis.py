@@ -13,10 +13,13 @@ from tests.chaos.small_disk import SmallDisk
 from tests.chaos.timetable import LEADERS, LEADING, Fault, Kind
 from tests.native_cluster import BreakableCluster
 
+STEP_S = 5.0
+"""How far a clock is put ahead, or back the next time, and then right again. Only timestamps in the log may depend on it."""
+
 
 @dataclass
 class Nemesis:
-    """For one run. Where disks cannot be filled, `disk` is None and the process is killed instead."""
+    """For one run. Where disks cannot be filled (`disk` is None) or clocks not be stepped, the process is killed instead."""
 
     cluster: BreakableCluster
     disk: SmallDisk | None
@@ -34,11 +37,20 @@ class Nemesis:
 
     def _strike(self, fault: Fault) -> None:
         name = self._leading() if fault.target == LEADING else fault.target
-        kind = Kind.KILL if fault.kind is Kind.FILL_DISK and self.disk is None else fault.kind
+        kind = fault.kind if self._can(fault.kind) else Kind.KILL
         end = getattr(self, f"_{kind.name.lower()}")(name)
         self._ends.append((fault.ends_s, f"end: {kind.value} {name}", end))
         self.struck.append(kind)
         self._tell(f"{kind.value} {name} for {fault.lasts_s:.1f} s")
+
+    def _can(self, kind: Kind) -> bool:
+        match kind:
+            case Kind.FILL_DISK:
+                return self.disk is not None
+            case Kind.STEP_CLOCK:
+                return bool(self.cluster.clocks)
+            case _:
+                return True
 
     def _leading(self) -> str:
         led = list(self.cluster.leaders().values())
@@ -64,6 +76,11 @@ class Nemesis:
         assert self.disk is not None
         self.disk.fill()
         return self.disk.empty
+
+    def _step_clock(self, name: str) -> Callable[[], None]:
+        clock = self.cluster.clocks[name]
+        clock.step(STEP_S if self.struck.count(Kind.STEP_CLOCK) % 2 == 0 else -STEP_S)
+        return lambda: clock.step(0.0)
 
     def _end_until(self, at_s: float) -> None:
         while self._ends and min(ends_s for ends_s, _, _ in self._ends) <= at_s:

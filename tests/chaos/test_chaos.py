@@ -55,6 +55,8 @@ def test_a_broken_cluster_tells_what_one_copy_that_does_one_thing_at_a_time_woul
         record_property(name, value)
     if disk is None:
         record_property("no disk was filled", "that needs root and mount(8)")
+    if not cluster.clocks:
+        record_property("no clock was stepped", "that needs libfaketime for this machine")
     assert load.wrong() == [], f"seed {seed}; faults and answers are in {tmp_path}"
     assert halted(cluster) == []
     assert load.fewest_done() > DONE_A_SECOND * RUN_S * times, load.told()

@@ -37,6 +37,7 @@ class Kind(Enum):
     FREEZE = "freeze"
     STOP = "stop"
     FILL_DISK = "fill its disk"
+    STEP_CLOCK = "put its clock wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ DECK = (
     (Kind.KILL, BROKERS, (0.0, 5.0)),
     (Kind.STOP, BROKERS, (0.0, 5.0)),
     (Kind.FILL_DISK, (SMALL_DISK,), (1.0, 8.0)),
+    (Kind.STEP_CLOCK, (LEADING,), (2.0, 10.0)),
 )
 """Dealt from again and again, so that each kind of fault has its share of a short run too: kind, targets, seconds."""
 

@@ -1,0 +1,18 @@
+"""Clusters that are broken for minutes are nobody else's, and their leaders have clocks of their own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.native_cluster import BreakableCluster, running_cluster
+from tools.supervised import ServersUnavailable
+
+
+@pytest.fixture(scope="package")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableCluster]:
+    """This folder's cluster, in place of the session's; tests take `cluster`."""
+    try:
+        with running_cluster(tmp_path_factory.mktemp("chaos"), own_clocks=True) as running:
+            yield running
+    except ServersUnavailable as missing:
+        pytest.fail(str(missing), pytrace=False)
