@@ -79,9 +79,12 @@ class Assignment:
     def _released(self, log_id: LogId, epoch: Epoch) -> None:
         """Its leader hands it on, and waits for this: claim it if it is this process's turn."""
         partition = self._leaders.partitions[log_id]
-        if self._membership.epoch(log_id) > epoch or not self._membership.settled:
+        told = self._membership.epoch(log_id)
+        if told > epoch or not self._membership.settled:
             return  # read late: somebody has claimed since
-        others = [name for name in self._membership.able("leader") if name != partition.leader_hint]
+        # Who leaves is known by its Claim; who was started after that, with a view that was past it, has only heard of it.
+        leaving = {partition.leader_hint, self._membership.leader(log_id) if told == epoch else None}
+        others = [name for name in self._membership.able("leader") if name not in leaving]
         mine = preference(log_id, others)[:1] == [self._node]
         if mine and partition.state is State.FOLLOWING and partition.replica.trusted:
             partition.claim()

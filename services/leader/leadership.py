@@ -190,9 +190,11 @@ class Leadership:
 
     @property
     def holds(self) -> bool:
-        """Whether the others should take this process for the leader: it leads, or is about to find out what its appends became."""
+        """Whether the others should take this process for the leader: it leads, waits for its successor's Claim, or is about to
+        find out what its appends became.
+        """
         in_doubt = self.state is State.CLAIMING and self._group is not None
-        return self.state in {State.LEADING, State.DRAINING} or (
+        return self.state in {State.LEADING, State.DRAINING, State.RELEASED} or (
             in_doubt and self._clock.monotonic() - self._doubted_at < HOLD_S
         )
 

@@ -11,7 +11,7 @@ from services.leader.server import LeaderService
 from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.adapters.peers_memory import Deliver, MemoryNetwork
-from stator.adapters.view_memory import MemoryViews
+from stator.adapters.view_memory import MemoryViews, MemoryViewStore
 from stator.model.errors import LogError, NotLeaderError
 from stator.model.positions import CATALOG_LOG, LogId, Offset
 from stator.ports.log import Report
@@ -59,15 +59,18 @@ class Wires:
 class Node:
     """One leader process, from its heartbeats to its claims."""
 
-    def __init__(self, name: str, store: MemoryLogStore, network: MemoryNetwork) -> None:
+    def __init__(
+        self, name: str, store: MemoryLogStore, network: MemoryNetwork, disk: MemoryViewStore | None = None
+    ) -> None:
         self.name = name
+        self.disk = disk or MemoryViewStore()
         self.failures: list[str] = []
         self.tasks = Tasks(lambda task, error: self.failures.append(f"{task}: {error!r}"))
         self.log = FarLog(store)
         self.peers = network.join(name)
         clock = LoopClock()
         self.leaders = LeaderService(
-            name, self.log, MemoryViews(), clock, SeededIds(Random(name)), self.tasks, _no_base, on_use=False
+            name, self.log, MemoryViews(self.disk), clock, SeededIds(Random(name)), self.tasks, _no_base, on_use=False
         )
         replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
         self.tasks.spawn("catalog", replica.run())
@@ -123,6 +126,22 @@ def test_whoever_is_stopped_has_a_successor_within_a_second() -> None:
             nodes.remove(stopped)
         assert leading(nodes) == [THIRD]
         assert asyncio.get_running_loop().time() - began < 1
+
+    run(scenario())
+
+
+def test_who_was_restarted_behind_the_claim_of_a_leader_succeeds_it_at_once_as_well() -> None:
+    async def scenario() -> None:
+        store, wires = MemoryLogStore(), Wires()
+        leader, old = await start(store, wires, FIRST, SECOND)
+        await old.stop()
+        new = Node(SECOND, store, wires.network, old.disk)
+        await asyncio.sleep(SETTLED_S)
+        assert leading([leader, new]) == [FIRST]
+        began = asyncio.get_running_loop().time()
+        await leader.stop()
+        assert leading([new]) == [SECOND]
+        assert asyncio.get_running_loop().time() - began < SUCCESSION_S
 
     run(scenario())
 
