@@ -5,14 +5,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.figures import KEPT, Figures
 from tests.native_cluster import BreakableCluster, running_cluster
 from tests.servers import KafkaBrokers, MinioServer, running_brokers, running_minio
 from tools.supervised import ServersUnavailable
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Take Ctrl-C, so that what tests start takes it too: a shell has what it runs in the background ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.stash[KEPT] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell what was measured, also by tests that passed."""
+    if config.stash[KEPT]:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(config.stash[KEPT]))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +40,12 @@ def times(request: pytest.FixtureRequest) -> int:
 def seed(request: pytest.FixtureRequest) -> int:
     """What a test that strikes real servers at random draws from."""
     return int(request.config.getoption("--seed"))
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Where a test puts what it measured."""
+    return lambda name, value: request.config.stash[KEPT].append(f"{request.node.name}: {name}: {value}")
 
 
 @pytest.fixture(scope="session")

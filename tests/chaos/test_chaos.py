@@ -3,7 +3,7 @@ of all data, doing one thing at a time, would not have told them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,11 +13,10 @@ from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.small_disk import SmallDisk, small_disk
 from tests.chaos.timetable import SMALL_DISK, Kind, timetable
+from tests.figures import Figures
 from tests.native_cluster import BreakableCluster
 
 pytestmark = pytest.mark.cluster
-
-Record = Callable[[str, object], None]
 
 RUN_S = 180.0
 DONE_A_SECOND = 0.5
@@ -40,7 +39,7 @@ def on_a_small_disk(cluster: BreakableCluster, name: str) -> Iterator[SmallDisk 
 
 @pytest.mark.timeout(3600)
 def test_a_broken_cluster_tells_what_one_copy_that_does_one_thing_at_a_time_would_tell(
-    cluster: BreakableCluster, tmp_path: Path, times: int, seed: int, record_property: Record
+    cluster: BreakableCluster, tmp_path: Path, times: int, seed: int, figures: Figures
 ) -> None:
     load = Load(cluster.endpoint, cluster.native.ports.api, seed)
     faults = timetable(seed, RUN_S * times)
@@ -52,11 +51,11 @@ def test_a_broken_cluster_tells_what_one_copy_that_does_one_thing_at_a_time_woul
     load.keep(tmp_path)
     struck = Counter(nemesis.struck)
     for name, value in (load.told() | {kind.value: struck[kind] for kind in Kind}).items():
-        record_property(name, value)
+        figures(name, value)
     if disk is None:
-        record_property("no disk was filled", "that needs root and mount(8)")
+        figures("no disk was filled", "that needs root and mount(8)")
     if not cluster.clocks:
-        record_property("no clock was stepped", "that needs libfaketime for this machine")
+        figures("no clock was stepped", "that needs libfaketime for this machine")
     assert load.wrong() == [], f"seed {seed}; faults and answers are in {tmp_path}"
     assert halted(cluster) == []
     assert load.fewest_done() > DONE_A_SECOND * RUN_S * times, load.told()

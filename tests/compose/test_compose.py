@@ -5,7 +5,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +16,10 @@ from stator.codec.change_topics import topic_name
 from tests.client_load import Answer, ClientLoad, create_table, dynamodb, key, until
 from tests.compose.published import published
 from tests.compose.stack import Stack
+from tests.figures import Figures
 from tools.brokers import SETTINGS
 
 pytestmark = pytest.mark.compose
-
-Record = Callable[[str, object], None]
 
 FIRST_WRITE_S = 60.0
 LOAD_S = 3.0
@@ -78,7 +77,7 @@ def test_a_service_started_before_kafka_waits_and_says_so(stack: Stack) -> None:
     stack.down(forget=True)
 
 
-def test_the_first_item_is_written_within_a_minute(stack: Stack, record_property: Record) -> None:
+def test_the_first_item_is_written_within_a_minute(stack: Stack, figures: Figures) -> None:
     began = time.monotonic()
     stack.compose("up", "--detach")
     with dynamodb(stack.endpoint) as client:
@@ -86,7 +85,7 @@ def test_the_first_item_is_written_within_a_minute(stack: Stack, record_property
         create_table(stack.endpoint, "first")
         client.put_item(TableName="first", Item=key("one"))
     took_s = time.monotonic() - began
-    record_property("first_put_item_s", took_s)
+    figures("first_put_item_s", took_s)
     stack.up()  # what comes next needs all of it, also when this was too slow
     assert took_s < FIRST_WRITE_S
 
@@ -118,7 +117,7 @@ def test_a_table_can_be_had_as_it_was(stack: Stack, calm: ClientLoad) -> None:
 
 
 def test_writes_go_on_without_a_broker_and_a_leader_and_nothing_acknowledged_is_lost(
-    stack: Stack, storm: ClientLoad, record_property: Record
+    stack: Stack, storm: ClientLoad, figures: Figures
 ) -> None:
     create_table(stack.endpoint, storm.table, StreamSpecification=STREAM)
     with storm.running():
@@ -133,8 +132,8 @@ def test_writes_go_on_without_a_broker_and_a_leader_and_nothing_acknowledged_is_
             )
             time.sleep(LOAD_S)
             stack.up()
-    record_property("longest_gap_s", storm.longest_gap_s())
-    record_property("answers", storm.outcomes())
+    figures("longest_gap_s", storm.longest_gap_s())
+    figures("answers", storm.outcomes())
     storm.assert_kept()
     assert_published(stack, storm)
 
