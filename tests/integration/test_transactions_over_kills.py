@@ -1,19 +1,25 @@
-"""kill -9 of a standalone server in the midst of transactions over its partitions: each is done once or not at all.
+"""kill -9 in the midst of transactions over partitions, of a standalone server or of a cluster's leaders.
 
 Clients move money and count their transfers, both in one transaction. One that got no answer sends the same again under the same
-token until it gets one, as SDKs do. So in the end each count is exactly what its client knows, and no money is gone.
+token until it gets one, as SDKs do. So in the end each count is exactly what its client knows, and no money is gone; nor does it
+change anything that transfers done before the kills are asked for once more.
 """
 
 import random
 import threading
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.client_load import create_table
+from tests.native_cluster import LEADERS, BreakableCluster
 from tests.standalone_server import dynamodb, standalone
 
 TABLE = "over-kills"
@@ -27,6 +33,8 @@ OPENING = 1_000
 ACCOUNTS = [f"account {number}" for number in range(8)]
 TRY_AGAIN = {"InternalServerError", "ServiceUnavailable", "TransactionInProgressException"}
 AGAIN_S = 0.02
+REPEATED = 20
+"""Transfers of each client that are asked for once more in the end, the oldest."""
 PATIENCE_S = 60.0
 """Some seconds for what a kill has cut off to be ended by others; the rest for a server that starts on a busy machine."""
 
@@ -42,20 +50,26 @@ def add(pk: str, amount: int, condition: str = "") -> dict[str, Any]:
     return {"Update": update | {"ExpressionAttributeValues": values} | conditional}
 
 
+class Transfer(NamedTuple):
+    """A transaction that a client may send again."""
+
+    token: str
+    actions: tuple[dict[str, Any], ...]
+
+
 class Bank:
     """The accounts, from the side of one client."""
 
     def __init__(self, endpoint: str) -> None:
         self._client = dynamodb(endpoint)
 
-    def do(self, *actions: dict[str, Any]) -> bool:
-        """Whether the actions were done, or refused for want of money."""
-        token = str(uuid.uuid4())
+    def do(self, transfer: Transfer) -> bool:
+        """Whether it was done, now or before, or refused for want of money."""
         until = time.monotonic() + PATIENCE_S
         while True:
             assert time.monotonic() < until
             try:
-                self._client.transact_write_items(TransactItems=list(actions), ClientRequestToken=token)
+                self._client.transact_write_items(TransactItems=transfer.actions, ClientRequestToken=transfer.token)
             except BotoCoreError:  # the server is away, or went away before it answered
                 time.sleep(AGAIN_S)
             except ClientError as error:
@@ -85,10 +99,10 @@ class Bank:
 
 
 class Clients:
-    """Some that transfer until `stop`; `done` has how many transfers each knows to be done."""
+    """Some that transfer until `stop`; `done` has the transfers that each knows to be done."""
 
     def __init__(self, endpoint: str) -> None:
-        self.done = dict.fromkeys((f"transfers of {number}" for number in range(CLIENTS)), 0)
+        self.done: dict[str, list[Transfer]] = {f"transfers of {number}": [] for number in range(CLIENTS)}
         self.stop = threading.Event()
         self._endpoint = endpoint
 
@@ -97,41 +111,61 @@ class Clients:
         while not self.stop.is_set():
             giver, taker = dice.sample(ACCOUNTS, 2)
             amount = dice.randint(1, OPENING // 2)
-            self.done[name] += bank.do(add(giver, -amount, "n >= :least"), add(taker, amount), add(name, 1))
+            actions = add(giver, -amount, "n >= :least"), add(taker, amount), add(name, 1)
+            transfer = Transfer(str(uuid.uuid4()), actions)
+            if bank.do(transfer):
+                self.done[name].append(transfer)
             assert sum(bank.read(*ACCOUNTS)) == OPENING * len(ACCOUNTS)
         bank.close()
 
+    def counts(self) -> list[int]:
+        """How many transfers of each are done."""
+        return [len(transfers) for transfers in self.done.values()]
+
     def wait_for_more(self) -> None:
         """Until some more transfers are done."""
-        enough, until = sum(self.done.values()) + TRANSFERS, time.monotonic() + PATIENCE_S
-        while sum(self.done.values()) < enough:
+        enough, until = sum(self.counts()) + TRANSFERS, time.monotonic() + PATIENCE_S
+        while sum(self.counts()) < enough:
             assert time.monotonic() < until
             time.sleep(AGAIN_S)
 
 
-def test_every_transfer_is_done_once_or_not_at_all_over_kills(tmp_path: Path) -> None:
+def transfer_over_kills(endpoint: str, kills: Iterable[Callable[[], object]]) -> None:
+    """Have clients transfer while each of the kills is done. Each transfer is done once or not at all, however often it is sent."""
     dice = random.Random(7)
-    with standalone(tmp_path / "data", "--partitions", PARTITIONS) as server, ThreadPoolExecutor(CLIENTS) as pool:
-        client = dynamodb(server.endpoint)
-        client.create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        client.close()
-        bank, clients = Bank(server.endpoint), Clients(server.endpoint)
-        assert bank.do(*(add(account, OPENING) for account in ACCOUNTS))
+    create_table(endpoint, TABLE)
+    bank, clients = Bank(endpoint), Clients(endpoint)
+    assert bank.do(Transfer("opening", tuple(add(account, OPENING) for account in ACCOUNTS)))
+    with ThreadPoolExecutor(CLIENTS) as pool:
         running = [pool.submit(clients.run, name) for name in clients.done]
         try:
-            for _ in range(KILLS):
+            for kill in kills:
                 clients.wait_for_more()
                 time.sleep(dice.uniform(0, KILL_S))
-                server.kill()
-                server.start()
+                kill()
+            clients.wait_for_more()
         finally:
             clients.stop.set()
         for one in running:
             one.result()
-        assert bank.read(*clients.done) == list(clients.done.values())
-        bank.close()
+    assert bank.read(*clients.done) == clients.counts()
+    held = bank.read(*ACCOUNTS)
+    assert all(bank.do(transfer) for transfers in clients.done.values() for transfer in transfers[:REPEATED])
+    assert bank.read(*ACCOUNTS, *clients.done) == held + clients.counts()
+    bank.close()
+
+
+def test_every_transfer_is_done_once_or_not_at_all_over_kills(tmp_path: Path) -> None:
+    with standalone(tmp_path / "data", "--partitions", PARTITIONS) as server:
+
+        def kill() -> None:
+            server.kill()
+            server.start()
+
+        transfer_over_kills(server.endpoint, [kill] * KILLS)
+
+
+@pytest.mark.cluster
+def test_the_same_while_leaders_of_a_cluster_are_killed(cluster: BreakableCluster) -> None:
+    """Also the ledger's: the router tells nobody that all is well before a leader has the decision."""
+    transfer_over_kills(cluster.endpoint, [partial(cluster.native.kill, leader) for leader in (*LEADERS, *LEADERS)])
