@@ -4,30 +4,23 @@ A list tells who wrote it and in which order, so the history is evidence for `te
 clients these live in a router process, and die with it in the midst of what they do.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from services.router.coordinator import Coordinator
-from services.router.transactional_reads import read_together
-from stator.model.errors import DomainError, RequestError, ServiceUnavailableError, TransactionInProgressError
+from stator.model.errors import DomainError, RequestError, ServiceUnavailableError
 from stator.model.item import decode_image
-from stator.model.key_order import token
 from stator.model.positions import LogId
-from stator.model.tables import Table, partition_for
+from stator.model.tables import Table
 from stator.rules.commands import Expression, Get, Query, UpdateItem, Write
-from stator.rules.transaction_messages import Transact, TransactRead
 from tests.consistency.transactions import Append, Outcome, Read, Transaction
 from tests.simulation.cluster import Cluster, Node
+from tests.simulation.transacting import Place, place_of, read, some_router, transact
 
 LISTS = tuple(f"list-{number}" for number in range(6))
 VERBS = ("append to some", "append to one", "read all", "read one", "query")
 WEIGHTS = (8, 3, 4, 2, 1)
-TRIES = 3
-HASH = bytes(range(16))
-"""Whoever sends a token again sends the same request."""
 NAME = "Lists"
 CREATE: dict[str, Any] = {
     "TableName": NAME,
@@ -49,11 +42,10 @@ class Lists:
 
     def issue(self) -> None:
         """One client begins, at some router."""
-        nodes = [machine.node for machine in self.cluster.of_role("router") if machine.running]
-        able = [node for node in nodes if node is not None and node.ready]
-        if able:
-            node, draw = self.dice.choice(able), Random(self.dice.getrandbits(64))
-            self.cluster.loop.call_soon(node.tasks.spawn, "client", self._play(node, draw), context=node.owner.context)
+        node = some_router(self.cluster, self.dice)
+        if node is not None:
+            play = self._play(node, Random(self.dice.getrandbits(64)))
+            self.cluster.loop.call_soon(node.tasks.spawn, "client", play, context=node.owner.context)
 
     async def read_each(self, node: Node) -> bool:
         """A strong read of every list, so that nothing stays unseen; whether all were answered."""
@@ -76,30 +68,9 @@ class Lists:
     # --- what clients do -------------------------------------------------------------------------------------
 
     async def _append(self, node: Node, lists: Sequence[str], draw: Random) -> None:
-        """As an SDK does it: after an answer that settles nothing, the same request again with the same token."""
         number = self._begin([Append(one, len(self.history)) for one in lists])
-        client_token = f"token-{number}"
         asked = [(self._place(one)[0], _appending(self._place(one)[1], one, number)) for one in lists]
-        unknown = False
-        for _ in range(TRIES):
-            try:
-                if len({log_id for log_id, _ in asked}) > 1:
-                    await Coordinator(node.partitions, node.ids).transact(asked, client_token, HASH)
-                else:
-                    message = Transact(asked[0][0], [action for _, action in asked], client_token, HASH)
-                    await node.partitions.ask_leader(asked[0][0], "transact", message)
-            except (TransactionInProgressError, ServiceUnavailableError):
-                pass
-            except RequestError:
-                self._end(number, Outcome.UNKNOWN if unknown else Outcome.FAILED)
-                return
-            except DomainError:
-                unknown = True
-            else:
-                self._end(number, Outcome.OK)
-                return
-            await asyncio.sleep(draw.uniform(0.05, 1.0))
-        self._end(number, Outcome.UNKNOWN)
+        self._end(number, await transact(node, asked, f"token-{number}", draw))
 
     async def _append_plainly(self, node: Node, one: str) -> None:
         number = self._begin([Append(one, len(self.history))])
@@ -116,13 +87,8 @@ class Lists:
 
     async def _read_all(self, node: Node) -> None:
         number = self._begin([Read(one) for one in LISTS])
-
-        def look(message: TransactRead) -> "asyncio.Future[Any]":
-            return node.partitions.ask_leader(LogId(message.log_id), "transact_read", message)
-
-        try:
-            images = await read_together([self._place(one) for one in LISTS], look, node.clock)
-        except DomainError:
+        images = await read(node, [self._place(one) for one in LISTS])
+        if images is None:
             self._end(number, Outcome.FAILED)
         else:
             self._end(number, Outcome.OK, [Read(one, _values(image)) for one, image in zip(LISTS, images, strict=True)])
@@ -166,9 +132,8 @@ class Lists:
         told_at = float("inf") if outcome is Outcome.UNKNOWN else self.cluster.loop.time()
         self.history[number] = replace(begun, operations=operations, told_at=told_at, outcome=outcome)
 
-    def _place(self, one: str) -> tuple[LogId, bytes]:
-        key = self.table.key.item_key({"id": {"S": one}})
-        return partition_for(self.table.partitions, token(key)).log_id, key
+    def _place(self, one: str) -> Place:
+        return place_of(self.table, one)
 
 
 def _appending(key: bytes, one: str, value: int) -> UpdateItem:

@@ -16,7 +16,10 @@ from stator.model.positions import COMMON_LOGS, LogId, Offset
 from stator.model.tables import Table
 from stator.runtime.catalog import Catalog
 from tests.consistency import list_append
-from tests.simulation import rot
+from tests.simulation import bank, rot
+from tests.simulation.bank import CREATE as CREATE_BANK
+from tests.simulation.bank import NAME as BANK
+from tests.simulation.bank import Bank
 from tests.simulation.checkers import (
     acked_in_log,
     applied_once,
@@ -110,6 +113,7 @@ class _Run:
         self._tables: list[Table] = []
         self._doomed: Table | None = None
         self._lists: Lists | None = None
+        self._bank: Bank | None = None
         self._under_way: list[asyncio.Task[None]] = []
 
     def logged(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -137,6 +141,7 @@ class _Run:
                 for message in self._cluster.store.messages(log_id, Offset(0)):
                     self._trace.update(message.data)
             told: list[object] = [*self._workload.history.attempts, *(self._lists.history if self._lists else ())]
+            told += [*self._bank.transfers, *self._bank.statements] if self._bank else []
             for one in told:
                 self._trace.update(repr(one).encode())
             result.attempts = len(told)
@@ -187,12 +192,20 @@ class _Run:
             if not await self._make_table(CREATE_LISTS):
                 return
             names.append(LISTS)
+            if Random(f"bank {self.result.seed}").random() < 0.6:
+                if not await self._make_table(CREATE_BANK):
+                    return
+                names.append(BANK)
         while any(self._catalog().table(name) is None for name in names):  # noqa: ASYNC110 - as others wait for it: now and then
             await asyncio.sleep(0.1)
         tables = {name: held.table for name, held in self._catalog().tables.items()}
         self._doomed = tables.pop(DOOMED, None)
         if LISTS in tables:
             self._lists = Lists(self._cluster, tables.pop(LISTS), others)
+        if BANK in tables:
+            assert self._lists is not None
+            both = (self._lists.table, tables.pop(BANK))
+            self._bank = Bank(self._cluster, both, Random(f"transfers {self.result.seed}"))
         self._tables = [table for _, table in sorted(tables.items())]
 
     async def _make_table(self, request: dict[str, Any]) -> bool:
@@ -236,6 +249,9 @@ class _Run:
             draw = self._lists.dice
             events += [(draw.uniform(0, lasts_s), "transact") for _ in range(draw.choice((20, 60, 150)))]
             events += [(draw.uniform(0, lasts_s), "restore lists") for _ in range(draw.choice((0, 0, 1)))]
+        if self._bank is not None:
+            draw = self._bank.dice
+            events += [(draw.uniform(0, lasts_s), "bank") for _ in range(draw.choice((10, 30, 80)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self._require(self._leaders.check, self._cluster)
@@ -257,6 +273,10 @@ class _Run:
                     assert self._lists is not None
                     for _ in range(self._lists.dice.choice((1, 1, 2, 6))):
                         self._lists.issue()
+                case "bank":
+                    assert self._bank is not None
+                    for _ in range(self._bank.dice.choice((1, 1, 2, 6))):
+                        self._bank.issue()
                 case "restore lists":
                     assert self._lists is not None
                     work = self._ask_restore(self._lists.table, self._lists.dice)
@@ -324,6 +344,7 @@ class _Run:
         self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
         self._check_logs()
         await self._check_lists()
+        await self._check_bank()
 
     def _unsettled(self) -> Iterator[str]:
         store, objects = self._cluster.store, self._cluster.archive_objects
@@ -343,8 +364,8 @@ class _Run:
             yield from _told(index_equals_projection.check, store, objects, table)
             for partition in table.partitions:
                 yield from _told(archive_equals_log.whole, store, objects, partition.log_id)
-        if self._lists is not None:
-            for partition in self._lists.table.partitions:
+        for table in self._transactional():
+            for partition in table.partitions:
                 yield from _told(archive_equals_log.whole, store, objects, partition.log_id)
         for log_id in COMMON_LOGS:
             yield from _told(archive_equals_log.check, store, objects, log_id)
@@ -369,7 +390,13 @@ class _Run:
                 self._require(sessions.check, store, session)
 
     def _all_tables(self) -> list[Table]:
-        return [*self._tables, *([self._lists.table] if self._lists is not None else [])]
+        return [*self._tables, *self._transactional()]
+
+    def _transactional(self) -> list[Table]:
+        """Tables that only transactions write to."""
+        if self._bank is not None:
+            return list(self._bank.tables)
+        return [self._lists.table] if self._lists is not None else []
 
     async def _check_lists(self) -> None:
         """Everything is read once more, and then all that was read has to fit into one order."""
@@ -387,7 +414,22 @@ class _Run:
             )
         anomalies = list_append.check(self._lists.history)
         self.result.problems.extend(f"list_append: {anomaly.name}: {anomaly.why}" for anomaly in anomalies)
-        self._require(transactions_whole.check, self._cluster.store, self._lists.table)
+        self._require(transactions_whole.check, self._cluster.store, self._transactional())
+
+    async def _check_bank(self) -> None:
+        if self._bank is None:
+            return
+        deadline = self._loop.time() + LIVENESS_S
+        last = None
+        while last is None and self._loop.time() < deadline:
+            node = self._cluster.machines["router-1"].node
+            if node is not None and node.ready:
+                last = await self._loop.create_task(self._bank.state(node), context=node.owner.context.copy())
+        if last is None:
+            self.result.problems.append(
+                f"liveness: not all accounts can be read {LIVENESS_S:.0f} s after the faults ended"
+            )
+        self._require(bank.check, self._bank.statements, self._bank.transfers)
 
     def _require(self, check: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs) -> None:
         self.result.problems.extend(_told(check, *args, **kwargs))

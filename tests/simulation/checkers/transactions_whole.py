@@ -1,6 +1,6 @@
 """TxnAtomic: a transaction is committed at one time in all its partitions, as the ledger has it, or in none; none stays open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -13,12 +13,12 @@ from stator.model.tables import Table
 from tests.simulation.accepted import accepted, effects
 
 
-def check(store: MemoryLogStore, table: Table) -> Iterator[str]:
-    """What is wrong with the transactions in a table's logs, once all have ended."""
+def check(store: MemoryLogStore, tables: Sequence[Table]) -> Iterator[str]:
+    """What is wrong with the transactions in the logs of tables that share them with no others, once all have ended."""
     decided = _decided(store)
     committed: dict[bytes, dict[LogId, int]] = {}
-    for partition in table.partitions:
-        log_id = partition.log_id
+    log_ids = [partition.log_id for table in tables for partition in table.partitions]
+    for log_id in log_ids:
         opened: dict[tuple[bytes, int], frozenset[bytes]] = {}
         closed_us = 0
         for one in accepted(store, log_id):
@@ -51,11 +51,7 @@ def check(store: MemoryLogStore, table: Table) -> Iterator[str]:
         if set(times.values()) != {commit_us} or times.keys() != participants:
             yield f"{txid.hex()} was committed at {times}, the ledger says {commit_us} in {sorted(participants)}"
     for txid, (commit_us, participants) in decided.items():
-        if (
-            commit_us is not None
-            and txid not in committed
-            and participants & {part.log_id for part in table.partitions}
-        ):
+        if commit_us is not None and txid not in committed and participants.intersection(log_ids):
             yield f"{txid.hex()} was committed nowhere, the ledger says {commit_us} in {sorted(participants)}"
 
 

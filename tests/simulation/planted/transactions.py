@@ -31,19 +31,25 @@ def prepared_items_are_free(patch: Patch) -> None:
     patch.setattr(Participant, "holds", lambda _self, _key: False)
 
 
+@plant("R14", seen_at=3)
+def checked_items_are_free(patch: Patch) -> None:
+    """What a transaction has only checked may be changed by others before its end (R14)."""
+    patch.setattr(Participant, "holds", lambda self, key: key in self._changing)
+
+
 @plant("R14", seen_at=24)
 def strong_reads_pass_what_is_prepared(patch: Patch) -> None:
     """A strong read of a prepared item shows what was there before, though the client may know of the commit (R14)."""
     patch.setattr(Participant, "parks", lambda _self, _waiting, _keys: False)
 
 
-@plant("R14", seen_at=24)
+@plant("R14", seen_at=8)
 def looks_pass_what_is_prepared(patch: Patch) -> None:
     """TransactGetItems does not mind that an item is prepared (R14)."""
     patch.setattr(Participant, "unsettled", lambda _self, _key: False)
 
 
-@plant("R14", seen_at=23)
+@plant("R14", seen_at=20)
 def reads_look_once(patch: Patch) -> None:
     """TransactGetItems takes each partition's first look for the truth about one moment (R14)."""
     unsettled = transactional_reads.unsettled
@@ -77,13 +83,13 @@ def each_partition_has_its_own_commit_time(patch: Patch) -> None:
     patch.setattr(Participant, "_commit", own)
 
 
-@plant("R14", seen_at=18)
+@plant("R14", seen_at=3)
 def the_last_decision_stands(patch: Patch) -> None:
     """The ledger takes every proposal for a decision (R14)."""
     patch.setattr(ledger, "rule", lambda asked, _standing, used, now_us: rule(asked, None, used, now_us))
 
 
-@plant("R14", seen_at=5)
+@plant("R14", seen_at=3)
 def the_next_leader_forgets_what_is_prepared(patch: Patch) -> None:
     """A new leader holds nothing that its predecessor had prepared (R14)."""
     made = Participant.__init__
