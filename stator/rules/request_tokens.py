@@ -45,11 +45,13 @@ def token_of(request_id: str, scope: bytes) -> bytes:
 
 _TRANSACTION = "\x00"
 """Begins the request id of a transaction's effects, and no other: a client's come in HTTP headers, which cannot carry it."""
-_HASH_DIGITS = 32
+REQUEST_HASH_BYTES = 16
+"""Exactly so many, or what follows the hash in a request id would be taken for another token."""
+_HASH_DIGITS = 2 * REQUEST_HASH_BYTES
 
 
 def transaction_request_id(client_token: str, request_hash: bytes) -> str:
-    """What the effects of a transaction carry whose client gave it a token: also of which request (a hash of 16 bytes)."""
+    """What the effects of a transaction carry whose client gave it a token: also of which request."""
     return f"{_TRANSACTION}{request_hash.hex()}{client_token}"
 
 

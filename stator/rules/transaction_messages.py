@@ -8,6 +8,7 @@ actions of that message. Like `rules/commands.py`, everything here has passed va
 import msgspec
 
 from stator.rules.commands import DeleteItem, Expression, Outcome, PutItem, UpdateItem
+from stator.rules.request_tokens import REQUEST_HASH_BYTES
 
 
 class ConditionCheck(msgspec.Struct, frozen=True, tag="check", array_like=True):
@@ -24,13 +25,16 @@ Action = PutItem | UpdateItem | DeleteItem | ConditionCheck
 
 class Transact(msgspec.Struct, frozen=True, array_like=True):
     """To the leader of a log: all of these actions on different keys, or none. `token`: the client's ("": none); whoever comes with
-    it again must come with the same `request_hash`, and then nothing is done twice.
+    it again must come with the same `request_hash`, and then nothing is done twice. ValueError: a token without such a hash.
     """
 
     log_id: int
     actions: list[Action]
     token: str = ""
     request_hash: bytes = b""
+
+    def __post_init__(self) -> None:
+        _check_hash(self.token, self.request_hash)
 
 
 class Transacted(msgspec.Struct, array_like=True):
@@ -94,6 +98,9 @@ class Decide(msgspec.Struct, frozen=True, array_like=True):
     token: str = ""
     request_hash: bytes = b""
 
+    def __post_init__(self) -> None:
+        _check_hash(self.token, self.request_hash)
+
 
 class Decided(msgspec.Struct, frozen=True, array_like=True):
     """What stands: the first decision. `repeated`: an abort, since another transaction used the token and was committed."""
@@ -127,3 +134,8 @@ class Looks(msgspec.Struct, array_like=True):
     items: list[Look]
     deletes: tuple[int, int]
     reached: int = 0
+
+
+def _check_hash(token: str, request_hash: bytes) -> None:
+    if token and len(request_hash) != REQUEST_HASH_BYTES:
+        raise ValueError(f"a token's request hash has {REQUEST_HASH_BYTES} bytes, not {len(request_hash)}")

@@ -20,6 +20,7 @@ from stator.model.errors import (
 )
 from stator.rules.commands import Outcome
 from stator.rules.decide import Decision, decide
+from stator.rules.request_tokens import REQUEST_HASH_BYTES
 from stator.rules.transaction_messages import Action, Looks
 
 PAYLOAD_BYTES_MAX = 4 * 1024 * 1024
@@ -108,4 +109,4 @@ def _place(pair: tuple[int, Any]) -> int:
 
 def request_hash(actions: list[dict[str, Any]]) -> bytes:
     """What a client token stands for: the same for the same actions, however their JSON was written."""
-    return blake2b(msgspec.json.encode(actions, order="deterministic"), digest_size=16).digest()
+    return blake2b(msgspec.json.encode(actions, order="deterministic"), digest_size=REQUEST_HASH_BYTES).digest()

@@ -81,6 +81,18 @@ def test_an_unknown_method_and_a_wrong_message_are_malformed(messages: PeerMessa
         messages.answer_of("ask", messages.read_answer(messages.answer(1, [1])))
 
 
+@pytest.mark.parametrize(("method", "token_at"), [("transact", 2), ("decide", 4)])
+@pytest.mark.parametrize("request_hash", [b"", b"h" * 15, b"h" * 17])
+def test_a_token_comes_with_a_whole_hash_of_its_request(method: str, token_at: int, request_hash: bytes) -> None:
+    """Views tell the two apart by length: of another hash, some would be taken for the token."""
+    release = PeerMessages(REQUESTS)
+    message: list[Any] = [7, [], "token", request_hash] if token_at == 2 else [7, b"txid", 1, {}, "token", request_hash]
+    with pytest.raises(MalformedMessageError, match="hash has 16 bytes"):
+        release.message_of(release.read_request(release.request(1, method, message)))
+    message[token_at] = ""
+    release.message_of(release.read_request(release.request(1, method, message)))
+
+
 def test_no_bytes_raise_anything_else(messages: PeerMessages) -> None:
     dice = random.Random(4)
     for _ in range(2000):

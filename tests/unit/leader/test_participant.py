@@ -430,15 +430,15 @@ def test_what_is_found_open_is_ended_at_once_after_a_change_of_leader() -> None:
 def test_the_first_decision_stands_also_at_the_ledgers_next_leader() -> None:
     async def scenario() -> None:
         deployment = Deployment()
-        commit = Decide(LEDGER_LOG, b"t", 50, {5: 50, 6: 40}, "token", b"hash")
+        commit = Decide(LEDGER_LOG, b"t", 50, {5: 50, 6: 40}, "token", b"h" * 16)
         first, second = deployment.process("a"), deployment.process("b")
         assert await decide(first, commit) == Decided(50, {5: 50, 6: 40})
         assert await decide(second, Decide(LEDGER_LOG, b"t", None)) == Decided(50, {5: 50, 6: 40})
-        assert await decide(second, Decide(LEDGER_LOG, b"u", 60, {}, "token", b"hash")) == Decided(
+        assert await decide(second, Decide(LEDGER_LOG, b"u", 60, {}, "token", b"h" * 16)) == Decided(
             None, {}, repeated=True
         )
         with pytest.raises(IdempotentParameterMismatchError):
-            await decide(second, Decide(LEDGER_LOG, b"v", 60, {}, "token", b"another"))
+            await decide(second, Decide(LEDGER_LOG, b"v", 60, {}, "token", b"o" * 16))
         assert deployment.store.end(LogId(LEDGER_LOG)) >= 5
 
     run(scenario())

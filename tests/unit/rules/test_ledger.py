@@ -5,26 +5,27 @@ from stator.rules.ledger import Decision, TokenUse, rule
 from stator.rules.request_tokens import WINDOW_US
 from stator.rules.transaction_messages import Decide, Decided
 
-COMMIT = Decide(9, b"t", 50, {1: 40, 2: 50}, "token", b"hash")
+HASH = b"h" * 16
+COMMIT = Decide(9, b"t", 50, {1: 40, 2: 50}, "token", HASH)
 ABORT = Decide(9, b"t", None)
-OTHERS_USE = TokenUse(b"other", b"hash", 100)
+OTHERS_USE = TokenUse(b"other", HASH, 100)
 
 
 def test_a_commit_stands_and_uses_its_token_up() -> None:
     ruling = rule(COMMIT, None, None, 70)
     assert ruling.answer == Decided(50, {1: 40, 2: 50})
     assert ruling.decision == Decision(b"t", 50, {1: 40, 2: 50})
-    assert ruling.use == TokenUse(b"t", b"hash", 70)
+    assert ruling.use == TokenUse(b"t", HASH, 70)
 
 
 def test_an_abort_stands_and_uses_no_token() -> None:
-    ruling = rule(Decide(9, b"t", None, {}, "token", b"hash"), None, None, 70)
+    ruling = rule(Decide(9, b"t", None, {}, "token", HASH), None, None, 70)
     assert (ruling.answer, ruling.decision, ruling.use) == (Decided(None), Decision(b"t", None, {}), None)
 
 
 def test_what_stands_is_told_to_whoever_proposes_anything_and_nothing_is_added() -> None:
     aborted, committed = Decision(b"t", None, {}), Decision(b"t", 50, {1: 40})
-    own_use = TokenUse(b"t", b"hash", 70)
+    own_use = TokenUse(b"t", HASH, 70)
     for asked in (COMMIT, ABORT):
         ruling = rule(asked, aborted, None, 80)
         assert (ruling.answer, ruling.decision, ruling.use) == (Decided(None), None, None)
@@ -48,7 +49,7 @@ def test_a_token_that_was_used_for_another_request_is_a_mismatch_and_the_transac
 def test_a_token_may_be_used_again_after_its_window() -> None:
     ruling = rule(COMMIT, None, OTHERS_USE, 100 + WINDOW_US)
     assert ruling.answer == Decided(50, COMMIT.prepared)
-    assert ruling.use == TokenUse(b"t", b"hash", 100 + WINDOW_US)
+    assert ruling.use == TokenUse(b"t", HASH, 100 + WINDOW_US)
 
 
 def test_a_commit_that_stands_is_told_also_if_its_token_was_used_again_since() -> None:
