@@ -79,7 +79,7 @@ compose-test: docker setup .venv/.dev ## run the containers through writes, faul
 nightly: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, every planted bug, ten times the kills and random requests, chaos, the containers
 	@$(MAKE) sim SEEDS=2000
 	@$(MAKE) sim-mutants ARGS="--jobs 2"
-	$(BIN)/pytest --times 10 --timeout 3600 $(addprefix tests/integration/test_,kill_standalone.py without_control.py differential.py)
+	$(BIN)/pytest --times 10 --timeout 3600 $(addprefix tests/integration/test_,kill_standalone.py start_after_kill.py without_control.py differential.py)
 	@$(MAKE) chaos
 	@$(MAKE) compose-test
 

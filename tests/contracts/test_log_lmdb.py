@@ -258,6 +258,16 @@ def test_a_start_with_ten_thousand_logs_does_no_work_per_log(tmp_path: Path) -> 
     run(tmp_path, scenario)
 
 
+def test_what_is_reported_is_on_disk_and_not_only_in_the_page_cache(tmp_path: Path) -> None:
+    """No kill of a process can show that, and nothing here takes the power away: so LMDB is asked what it was told."""
+
+    async def scenario(log: LmdbLog) -> None:
+        flags = log._store._env.flags()
+        assert (flags["sync"], flags["metasync"], flags["writemap"]) == (True, True, False)
+
+    run(tmp_path, scenario)
+
+
 def test_kill_9_loses_nothing_reported_and_leaves_neither_gap_nor_tear(tmp_path: Path) -> None:
     rng = random.Random(9)
     reported: dict[LogId, int] = dict.fromkeys(victim.LOGS, -1)
