@@ -21,6 +21,7 @@ CONSUMERS_MAX = 8
 """A consumer costs a thread and a connection for each broker."""
 
 _FETCH: Settings = {
+    "fetch.wait.max.ms": 50,  # it has one partition, and every request may be for another: the idle fetch that is out comes first
     "isolation.level": "read_committed",
     "enable.partition.eof": True,
     "queued.max.messages.kbytes": 2048,  # two pages: what is read ahead is lost when another place is asked for

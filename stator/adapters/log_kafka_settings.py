@@ -53,7 +53,7 @@ CONSUMER: Settings = {
     "auto.offset.reset": "error",  # the default skips silently to the end
     "isolation.level": "read_uncommitted",  # there are no transactions on logs
     "check.crcs": True,
-    "fetch.wait.max.ms": 50,  # a newly opened reader waits for the idle fetch that is out
+    "fetch.wait.max.ms": 200,  # a newly opened reader waits for the idle fetch that is out; shorter ones keep idle brokers busy
     "fetch.error.backoff.ms": 20,
     "fetch.queue.backoff.ms": 20,  # the default of 1 s stalls a reader that catches up
     "queued.min.messages": 1000,
