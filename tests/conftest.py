@@ -87,6 +87,6 @@ def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breakab
 
 @pytest.fixture
 def cluster(shared_cluster: BreakableCluster) -> Iterator[BreakableCluster]:
-    """A whole cluster of real processes that a test may break; healed after each test. Use table names of your own."""
-    yield shared_cluster
-    shared_cluster.heal()
+    """A whole cluster of real processes that a test may break; healed after each test, and its tables dropped."""
+    with shared_cluster.borrowed():
+        yield shared_cluster

@@ -1,6 +1,7 @@
 """A whole cluster of real processes for tests: start it once, break it, heal it, and find out who leads.
 
 One thing must not break: `heal` leaves everything running, whatever a test did before it failed, for the next test starts there.
+Tables go when the tests do that made them: fifteen processes follow the logs of each, and the machine has two cores.
 """
 
 import contextlib
@@ -10,9 +11,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
+from services.cli.status_client import fetch_status
+from tests.client_load import dynamodb
 from tests.clocks import OwnClock, can_be_stepped
 from tests.servers import free_ports
 from tools.cluster import NativeCluster
@@ -73,6 +77,35 @@ class BreakableCluster:
             clock.step(0.0)
         names = [spec.name for spec in self.native.specs]
         self.bring_back(*names)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Self]:
+        """For the time of a `with`; it is given back whole, and without the tables that were made meanwhile."""
+        before = self._tables()
+        try:
+            yield self
+        finally:
+            self.heal()
+            self._drop(self._tables() - before)
+
+    def _tables(self) -> set[str]:
+        with dynamodb(self.endpoint, attempts=10) as client:
+            pages = client.get_paginator("list_tables").paginate()
+            return {name for page in pages for name in page["TableNames"]}
+
+    def _drop(self, tables: Iterable[str]) -> None:
+        with dynamodb(self.endpoint, attempts=10) as client:
+            for table in tables:
+                # Another deletion was faster, or the table is still being made: then it stays.
+                with contextlib.suppress(
+                    client.exceptions.ResourceNotFoundException, client.exceptions.ResourceInUseException
+                ):
+                    client.delete_table(TableName=table)
+
+    def leaders_of(self, table: str) -> list[str | None]:
+        """Who leads each of a table's partitions, as `stator status` has it."""
+        (found,) = (one for one in fetch_status(self.endpoint, None).tables if one.name == table)
+        return [partition.leader for partition in found.partitions]
 
     def leaders(self) -> dict[int, str]:
         """Log id to the process that said last, with the highest epoch, that it leads it. Read from what they logged."""

@@ -12,7 +12,7 @@ import msgspec
 from tests.chaos import registers, transactors
 from tests.chaos.registers import Registers
 from tests.chaos.transactors import Transactors
-from tests.client_load import create_table, dynamodb
+from tests.client_load import create_table
 from tests.consistency import bank, linearizable, list_append
 
 ITEM_PATIENCE_S = 60.0
@@ -80,12 +80,6 @@ class Load:
             "statements": map(asdict, self.transactions.statements),
         }.items():
             (directory / f"{name}.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, entries)))
-
-    def drop_tables(self) -> None:
-        """Leave a deployment as it was."""
-        with dynamodb(self.endpoint, attempts=10) as client:
-            for table in (registers.TABLE, transactors.TABLE):
-                client.delete_table(TableName=table)
 
     def _done(self) -> tuple[int, ...]:
         appended = sum(one.told_at < float("inf") and bool(one.appends) for one in self.transactions.history)

@@ -136,10 +136,8 @@ def removals(streams: Any, arn: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.cluster
-def test_in_a_cluster_the_stream_that_was_switched_on_later_tells_what_expired(
-    shared_cluster: BreakableCluster,
-) -> None:
-    client = dynamodb(shared_cluster.endpoint, attempts=5)
+def test_in_a_cluster_the_stream_that_was_switched_on_later_tells_what_expired(cluster: BreakableCluster) -> None:
+    client = dynamodb(cluster.endpoint, attempts=5)
     name = "Sessions-later"
     client.create_table(
         **{key: value for key, value in TABLE.items() if key != "StreamSpecification"} | {"TableName": name}
@@ -151,12 +149,11 @@ def test_in_a_cluster_the_stream_that_was_switched_on_later_tells_what_expired(
     client.delete_item(TableName=name, Key={"id": {"S": "before"}})
     client.put_item(TableName=name, Item=session("over", time.time() - 10))
     eventually(lambda: there(client, name, "over") == set(), patience_s=60)
-    streams = streams_client(shared_cluster.endpoint)
+    streams = streams_client(cluster.endpoint)
     eventually(lambda: len(removals(streams, shown["LatestStreamArn"])) == 2, patience_s=60)
     told = {record["dynamodb"]["Keys"]["id"]["S"]: record for record in removals(streams, shown["LatestStreamArn"])}
     assert "userIdentity" not in told["before"]
     assert told["over"]["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
-    client.delete_table(TableName=name)
     streams.close()
     client.close()
 

@@ -104,7 +104,8 @@ def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Four partitions, in one process or in many, with two tables in them."""
     if request.param == "cluster":
         cluster: BreakableCluster = request.getfixturevalue("shared_cluster")
-        yield fill(cluster.endpoint)
+        with cluster.borrowed():
+            yield fill(cluster.endpoint)
     else:
         with standalone(tmp_path_factory.mktemp("scan"), "--partitions", "4") as server:
             yield fill(server.endpoint)

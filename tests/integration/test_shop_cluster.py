@@ -29,7 +29,7 @@ class ClusterDeployment(Deployment):
 
 @pytest.fixture(scope="module")
 def shop(shared_cluster: BreakableCluster) -> Iterator[TradedShop]:
-    with trade(ClusterDeployment(shared_cluster)) as traded:
+    with shared_cluster.borrowed(), trade(ClusterDeployment(shared_cluster)) as traded:
         yield traded
 
 

@@ -32,7 +32,8 @@ def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Four partitions, in one process or in many."""
     if request.param == "cluster":
         cluster: BreakableCluster = request.getfixturevalue("shared_cluster")
-        yield cluster.endpoint
+        with cluster.borrowed():
+            yield cluster.endpoint
     else:
         with standalone(tmp_path_factory.mktemp("streams"), "--partitions", "4") as server:
             yield server.endpoint

@@ -79,9 +79,15 @@ class ShopClient:
             assert order == sorted(order, reverse=not request["ScanIndexForward"])
         return _by_key(found)
 
-    def item_count(self, table: str) -> int:
-        count: int = self.client.describe_table(TableName=table)["Table"]["ItemCount"]
-        return count
+    def item_counts(self, table: str) -> dict[str, int]:
+        """Of the table, under its name, and of its indexes."""
+        shown = self.client.describe_table(TableName=table)["Table"]
+        indexes = {index["IndexName"]: index["ItemCount"] for index in shown["GlobalSecondaryIndexes"]}
+        return {table: shown["ItemCount"]} | indexes
+
+    def drop(self, table: str) -> None:
+        """Have no such table any more."""
+        self.client.delete_table(TableName=table)
 
     def _pages(self, requests: Sequence[dict[str, Any]]) -> list[Rows]:
         """The rows of each query, all pages."""
