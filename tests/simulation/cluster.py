@@ -4,7 +4,9 @@ A `Machine` is what outlives a process: its name, its disk, its clock. A `Node` 
 `runtime/cluster_node.py` and the services' wirings do it. Crashing drops all callbacks of the incarnation (`loop.py`).
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from functools import partial
 from random import Random
 
@@ -24,6 +26,7 @@ from stator.adapters.identity_seeded import SeededIds
 from stator.adapters.log_memory import MemoryLogStore
 from stator.adapters.peers_memory import MemoryNetwork, MemoryPeers
 from stator.adapters.view_memory import MemoryViews
+from stator.model.errors import NotLeaderError
 from stator.model.positions import CATALOG_LOG, COMMON_LOGS, LEDGER_LOG, LogId
 from stator.model.tables import Table
 from stator.rules.placement import holders, preference
@@ -49,6 +52,8 @@ GOSSIP = frozenset({"leader", "control"})
 SEGMENT_AGE_S = 3.0
 MERGE_SEGMENTS = 4
 SNAPSHOT_RECORDS = 10
+STOP_S = 0.01
+"""What it takes to send the last answers."""
 TTL_SWEEP_S = 3.0
 VIEW_SWEEP_S = 10.0
 RETRY_S = 0.2
@@ -125,6 +130,16 @@ class Cluster:
                 context = self.network.owners[name].context
                 self.loop.call_soon(peer.lose, machine.name, context=context)
 
+    def stop(self, machine: Machine) -> None:
+        """SIGTERM: the process ends in its own time."""
+        node = machine.node
+        if node is not None and node.ready:
+            self.loop.call_soon(node.stop, partial(self._stopped, machine, node), context=node.owner.context)
+
+    def _stopped(self, machine: Machine, node: "Node") -> None:
+        if machine.node is node:
+            self.crash(machine, unsynced=False)
+
     def pause(self, machine: Machine) -> None:
         if machine.node is not None:
             machine.node.owner.paused = True
@@ -161,6 +176,7 @@ class Node:
     partitions: PartitionClient
     leaders: LeaderService | None = None
     materializer: MaterializerService | None = None
+    _assignment: asyncio.Task[None]
 
     def __init__(self, cluster: Cluster, machine: Machine, owner: Owner) -> None:
         self.name = machine.name
@@ -173,6 +189,19 @@ class Node:
         """Run in the owner's context, so that everything that comes of it is the owner's."""
         self.tasks = Tasks(self._failed)
         self.tasks.spawn("start", self._start())
+
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """End as `LeaderProcess.stop` does it; run in the owner's context."""
+        self.tasks.spawn("stop", self._stop(stopped))
+
+    async def _stop(self, stopped: Callable[[], None]) -> None:
+        if self.leaders is not None:
+            self._assignment.cancel()
+            await self.leaders.release()
+            for partition in self.leaders.partitions.values():
+                partition.resign(NotLeaderError(None))
+            await asyncio.sleep(STOP_S)
+        self._cluster.loop.call_soon(stopped, context=Context())
 
     def _failed(self, task: str, error: BaseException) -> None:
         self._cluster.failures.append(f"{self.name}: task {task} failed: {error!r}")
@@ -194,7 +223,7 @@ class Node:
             members = {name: other.role for name, other in cluster.machines.items() if other.role in GOSSIP}
             self.membership = Membership(self.name, members, self.peers, self.clock, self._leads)
             self.tasks.spawn("membership", self.membership.run())
-        self.partitions = PartitionClient(self.peers, Hints(cluster), RETRY_S)
+        self.partitions = PartitionClient(self.peers, Hints(cluster, Random(self.incarnation)), RETRY_S)
         getattr(self, f"_start_{machine.role}")()
         self.ready = True
 
@@ -220,7 +249,7 @@ class Node:
         )
         self.leaders.serve(self.peers)
         assignment = Assignment(self.name, self.leaders, self.membership, self.catalog, self.clock)
-        self.tasks.spawn("assignment", assignment.run())
+        self._assignment = self.tasks.spawn("assignment", assignment.run())
         sweep = ExpirySweep(self.leaders, self.catalog, self.clock, TTL_SWEEP_S)
         self.tasks.spawn("expiry", sweep.run())
         self._sweep_views(self.leaders.replicas)
@@ -312,18 +341,18 @@ class Node:
 
 
 class Hints:
-    """A `Placement` that knows who is there and not who leads: answers put it right."""
+    """A `Placement` that knows who is there and not who leads: answers put it right.
 
-    def __init__(self, cluster: Cluster) -> None:
+    It takes no turns: two clients that ask again in step would each meet the same process for ever.
+    """
+
+    def __init__(self, cluster: Cluster, dice: Random) -> None:
         self._leaders = [machine.name for machine in cluster.of_role("leader")]
         self._readers = [machine.name for machine in cluster.of_role("materializer")]
-        self._turn = 0
+        self._dice = dice
 
     def leader(self, log_id: LogId) -> str:  # noqa: ARG002 - the port's
-        self._turn += 1
-        return self._leaders[self._turn % len(self._leaders)]
+        return self._dice.choice(self._leaders)
 
     def reader(self, log_id: LogId) -> str:
-        self._turn += 1
-        able = holders(log_id, self._readers)
-        return able[self._turn % len(able)]
+        return self._dice.choice(holders(log_id, self._readers))

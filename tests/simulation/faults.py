@@ -47,6 +47,23 @@ class Faults:
         kind = self._dice.choice(KINDS)
         return f"{kind} {getattr(self, '_' + kind)()}"
 
+    def strike_leaders(self, dice: Random) -> str:
+        """The same for a process that may lead, as leases and their handing on have to bear it."""
+        self.struck += 1
+        machine = dice.choice(self._cluster.of_role("leader"))
+        seconds = dice.uniform(3.0, 9.0)
+        if dice.random() < 0.5:
+            self._cluster.stop(machine)
+            self._later(seconds, lambda: machine.node is None and self._cluster.start(machine))
+            return f"stop {machine.name}"
+        # Only clients and the log hear it; it hears only clients.
+        for name in self._cluster.machines:
+            if name != machine.name and not name.startswith("router"):
+                self._cluster.network.part(name, machine.name, seconds)
+                self._cluster.network.part(machine.name, name, seconds)
+        self._cluster.weather.deafen(machine.name, seconds)
+        return f"estrange {machine.name}"
+
     def _machine(self) -> Machine:
         return self._dice.choice(self._cluster.of_role(self._dice.choice(TARGETS)))
 

@@ -22,6 +22,9 @@ PATIENCE_S = 1.0
 NEWS_S = 3.0
 """How long it takes at most until every broker has heard of a new log."""
 
+REPORT_LATE_S = 1.8
+"""How late a deaf process hears of an append: before it has to doubt it."""
+
 FAULTS = ("lost", "vanished", "late", "reordered", "denied", "mute", "vague", "twice")
 
 
@@ -32,6 +35,7 @@ class LogWeather:
         self.trouble = 0.0
         self._loop = loop
         self._away_until: dict[str | LogId, float] = {}
+        self._deaf_until: dict[str, float] = {}
         self._old_ends: dict[str, tuple[float, dict[LogId, Offset]]] = {}
         self._born: dict[LogId, float] = {}
         self._heard_of: dict[tuple[str, LogId], float] = {}
@@ -67,9 +71,18 @@ class LogWeather:
         """When this process reaches this log again."""
         return max(self._away_until.get(node, 0.0), self._away_until.get(log_id, 0.0))
 
+    def deafen(self, node: str, seconds: float) -> None:
+        """A process reads nothing for a while, and hears late what became of its appends, which land as ever."""
+        self._deaf_until[node] = max(self._deaf_until.get(node, 0.0), self._loop.time() + seconds)
+
+    def deaf_for(self, node: str) -> float:
+        """How long a process still reads nothing."""
+        return max(0.0, self._deaf_until.get(node, 0.0) - self._loop.time())
+
     def clear(self) -> None:
         """All is well."""
         self.trouble = 0.0
+        self._deaf_until.clear()
         self._away_until.clear()
         self._old_ends.clear()
 
@@ -137,6 +150,8 @@ class LossyLog:
             self._loop.call_at(later, self._land, log_id, data, _nobody, "", context=Context())
 
     def _report(self, delay: float, report: Report, offset: Offset | None, error: LogError | None) -> None:
+        if self._weather.deaf_for(self._owner.name):
+            delay += self._dice.uniform(0.0, REPORT_LATE_S)
         self._loop.call_later(delay, report, offset, error, context=self._owner.context)
 
     # --- reading ---------------------------------------------------------------------------------------------
@@ -154,6 +169,10 @@ class LossyLog:
         away_s = max(0.0, self._weather.clear_at(self._owner.name, log_id) - self._loop.time())
         lag_s = self._dice.uniform(0.1, 0.8) if self._dice.random() < self._weather.trouble / 4 else 0.0
         await asyncio.sleep(away_s + lag_s + self._dice.uniform(0.0003, 0.002))
+
+    async def hearing(self) -> None:
+        """Return when this process is not deaf any more."""
+        await asyncio.sleep(self._weather.deaf_for(self._owner.name))
 
     async def end(self, log_id: LogId) -> Offset:
         """See `Log.end`."""
@@ -217,6 +236,7 @@ class LaggingReader:
         while True:
             if arrived := list(self._store.messages(self._log_id, self._next)):
                 await self._log.way(self._log_id)
+                await self._log.hearing()
                 self._next = Offset(arrived[-1].offset + 1)
                 return arrived
             await self._store.changed(self._log_id)

@@ -252,6 +252,8 @@ class _Run:
         if self._bank is not None:
             draw = self._bank.dice
             events += [(draw.uniform(0, lasts_s), "bank") for _ in range(draw.choice((10, 30, 80)))]
+        leaders = Random(f"leaders {self.result.seed}")
+        events += [(leaders.uniform(0, lasts_s), "leader fault") for _ in range(leaders.choice((0, 2, 4, 8)))]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self._require(self._leaders.check, self._cluster)
@@ -281,19 +283,22 @@ class _Run:
                     assert self._lists is not None
                     work = self._ask_restore(self._lists.table, self._lists.dice)
                     self._under_way.append(loop.create_task(work))
+                case "leader fault":
+                    self._tell(f"*** {self._faults.strike_leaders(leaders)}")
+                    self._under_way.append(loop.create_task(self._keep_busy(leaders, 50, 0.2)))
                 case "check":
                     self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
                 case _:
                     work = self._ask_restore(self._dice.choice(self._tables), self._dice)
                     self._under_way.append(loop.create_task(work))
-                    self._under_way.append(loop.create_task(self._keep_busy()))
+                    self._under_way.append(loop.create_task(self._keep_busy(self._dice, 100, 0.02)))
 
-    async def _keep_busy(self) -> None:
-        """Writes before, at and after the instant that is being restored."""
-        draw = Random(self._dice.getrandbits(64))
-        for _ in range(draw.randint(0, 100)):
+    async def _keep_busy(self, dice: Random, requests_max: int, pause_s: float) -> None:
+        """Requests before, at and after something that happens now, at most so far apart."""
+        draw = Random(dice.getrandbits(64))
+        for _ in range(draw.randint(0, requests_max)):
             self._workload.issue(self._tables)
-            await asyncio.sleep(draw.uniform(0.0, 0.02))
+            await asyncio.sleep(draw.uniform(0.0, pause_s))
 
     # --- afterwards ------------------------------------------------------------------------------------------
 

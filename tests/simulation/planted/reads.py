@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.leader import write_path
+from services.leader import lease, write_path
 from services.materializer import server as materializer
 from stator.rules.commands import Get, Query
 from stator.runtime.reads import read_page
@@ -62,3 +62,16 @@ def indexes_know_no_sources(patch: Patch) -> None:
 def positions_name_what_is_known(patch: Patch) -> None:
     """An answer is told to rest on what the leader's view had, though it shows what is on its way there (R20)."""
     patch.setattr(write_path.WritePath, "_reached", lambda self: self._replica.position.next_offset)
+
+
+@plant("R9")
+def new_leaders_answer_at_once(patch: Patch) -> None:
+    """A leader does not wait for the leases of those before it (R9)."""
+    patch.setattr(lease, "ready_at", lambda _before, now, _ready_before: now)
+
+
+@plant("R9")
+def leases_from_the_report(patch: Patch) -> None:
+    """A lease is counted from when its record was confirmed, not from when it was sent (R9)."""
+    renew = lease.Lease.renew
+    patch.setattr(lease.Lease, "renew", lambda self, _sent_at: renew(self, self._now()))
