@@ -38,13 +38,16 @@ class Assignment:
         self._clock = clock
         self._began = clock.monotonic()
         self._orphaned_at: dict[LogId, float] = {}
-        leaders.on_release.append(self._released)
 
     async def run(self) -> None:
-        """Look at every partition again and again, for ever."""
-        while True:
-            await self.look()
-            await self._clock.sleep(LOOK_S)
+        """Look at every partition again and again, until cancelled: from then on this process takes nothing any more."""
+        self._leaders.on_release.append(self._released)
+        try:
+            while True:
+                await self.look()
+                await self._clock.sleep(LOOK_S)
+        finally:
+            self._leaders.on_release.remove(self._released)
 
     async def look(self) -> None:
         """Open what should be warm here, claim what has no leader and should have this one, forget what is gone."""

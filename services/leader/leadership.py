@@ -4,8 +4,10 @@
         ^                     |  ^                             |
         |                     |  +------ append in doubt (R8) -+
         +---- another writer's Claim accepted (fenced) --------+
-        |                                                      | release() (R11)
+        |                                                      | release(), hand_over() (R11)
         +---- its Claim accepted ---- RELEASED <-- DRAINING <--+
+
+What is handed over and claimed by nobody is CLAIMING again, as in doubt.
 
 The log decides: a process leads from where its own Claim is accepted until it reads another one. While claiming, and while handing
 a partition on, requests wait; after the Claim every record of an older epoch is either in the view or can never be accepted, so
@@ -114,6 +116,8 @@ class Leadership:
         """When another process's Claim was last read, by this process's clock."""
         self.other_wrote_at = -inf
         """When another leader's record was last read: what one process knows of it although it does not hear it."""
+        self.leading_since = inf
+        """When this process last began to lead, or came out of doubt."""
         self._node = node
         self._log_id: LogId = replica.log_id
         self._log = log
@@ -289,6 +293,7 @@ class Leadership:
         self.epoch = record.epoch
         self._writer = record.writer
         self.leader_hint = self._node
+        self.leading_since = self._clock.monotonic()
         self._lease.begin(self._claimed_at)
         group = GroupCommit(
             self._log,
@@ -354,10 +359,13 @@ class Leadership:
     def _doubt(self) -> None:
         """An append's outcome is unknown: stop deciding and let the next accepted Claim tell (R8)."""
         if self.state is State.LEADING and self._group is not None:
-            self._group.hold()
-            self._doubted_at = self._clock.monotonic()
             _log.warning("append_in_doubt", log_id=self._log_id, epoch=self.epoch)
-            self._start_claiming()
+            self._claim_again(self._group)
+
+    def _claim_again(self, group: GroupCommit) -> None:
+        group.hold()
+        self._doubted_at = self._clock.monotonic()
+        self._start_claiming()
 
     def _watch(self) -> None:
         if not self._watching:
@@ -384,11 +392,26 @@ class Leadership:
     # --- ending ----------------------------------------------------------------------------------------------
 
     async def release(self) -> None:
-        """Hand the partition on: have what was taken confirmed and answered, then say in the log that nobody need wait for this
-        process's lease (R11). Requests that come meanwhile are kept until somebody has claimed. If that takes too long, resign.
+        """Hand the partition on (R11), because this process stops. If nobody claims it in time, resign."""
+        if await self._hand_on() is not None:
+            self.resign(NotLeaderError(None))
+
+    async def hand_over(self) -> bool:
+        """Hand the partition on (R11) to a process that waits for it, and claim it again if nobody has in time. Whoever asks for
+        something meanwhile waits, and is told nothing but who leads then. False if that is this process again.
+        """
+        group = await self._hand_on()
+        if group is not None:
+            self._claim_again(group)
+        return self.state is State.FOLLOWING
+
+    async def _hand_on(self) -> GroupCommit | None:
+        """Have what was taken confirmed and answered, then say in the log that nobody need wait for this process's lease. Requests
+        that come meanwhile are kept until somebody has claimed. If that takes too long: what this process wrote through, and has
+        to do something about.
         """
         if self.state is not State.LEADING or self._group is None:
-            return
+            return None
         group = self._group
         self.state = State.DRAINING
         self._stamping = None
@@ -407,8 +430,7 @@ class Leadership:
             group.special(Kind.RELEASE, 0, b"", None)
             _log.info("released", log_id=self._log_id, epoch=self.epoch)
             await asyncio.wait([ended], timeout=SUCCESSION_S)
-        if self.state in {State.DRAINING, State.RELEASED} and not ended.done():
-            self.resign(NotLeaderError(None))
+        return group if self.state in {State.DRAINING, State.RELEASED} and not ended.done() else None
 
     def resign(self, error: DomainError) -> None:
         """Stop at once, also claiming. Everybody who waits gets `error`, but for those whose records are on their way into the

@@ -11,6 +11,7 @@ from stator.runtime.view_sweep import ViewSweep
 
 from .assignment import Assignment
 from .expire import ExpirySweep
+from .moves import Moves
 from .recovery import TransactionRecovery
 from .server import LeaderService
 
@@ -19,7 +20,7 @@ class LeaderProcess:
     """See `runtime/process.Service`."""
 
     _leaders: LeaderService
-    _assignment: asyncio.Task[None]
+    _taking: tuple[asyncio.Task[None], ...] = ()
 
     def __init__(self, settings: ClusterSettings, on_failure: Failed) -> None:
         self._node = ClusterNode(settings, on_failure)
@@ -43,7 +44,10 @@ class LeaderProcess:
         node.vitals.places.append(self._leaders.places)
         self._leaders.serve(node.peers)
         assignment = Assignment(node.name, self._leaders, node.membership, node.catalog, node.clock)
-        self._assignment = node.tasks.spawn("assignment", assignment.run())
+        moves = Moves(
+            node.name, self._leaders, node.membership, node.peers, node.clock, node.tasks, meters=node.vitals.meters
+        )
+        self._taking = node.tasks.spawn("assignment", assignment.run()), node.tasks.spawn("moves", moves.run())
         sweep = ExpirySweep(self._leaders, node.catalog, node.clock, node.settings.ttl_sweep_s, node.vitals.meters)
         node.tasks.spawn("expiry", sweep.run())
         ask_ledger = partial(node.partitions.ask_leader, LEDGER_LOG, "decide")
@@ -56,10 +60,10 @@ class LeaderProcess:
 
     async def stop(self) -> None:
         """Hand on what this process leads, tell everybody who still waits to ask elsewhere, then leave."""
-        if hasattr(self, "_assignment"):
-            self._assignment.cancel()
-            await self._leaders.release()
+        for task in self._taking:
+            task.cancel()
         if hasattr(self, "_leaders"):
+            await self._leaders.release()
             for partition in self._leaders.partitions.values():
                 partition.resign(NotLeaderError(None))
         await self._node.close()

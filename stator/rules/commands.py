@@ -334,3 +334,17 @@ class HeardLeaders(msgspec.Struct, frozen=True, array_like=True):
     """Node by log; logs without a leader that is heard are left out."""
 
     nodes: dict[int, str]
+
+
+class HandOver(msgspec.Struct, frozen=True, array_like=True):
+    """To the leader of a log: `node` is the one that should lead it, and its view is at `next_offset`. Will you hand it on?"""
+
+    log_id: int
+    node: str
+    next_offset: int
+
+
+class HandedOver(msgspec.Struct, frozen=True, array_like=True):
+    """Whether the process that was asked leads the log no more."""
+
+    moved: bool

@@ -12,6 +12,8 @@ from stator.rules.commands import (
     GetMany,
     Got,
     GotMany,
+    HandedOver,
+    HandOver,
     HeardLeaders,
     Heartbeat,
     Outcome,
@@ -64,5 +66,6 @@ REQUESTS: dict[str, tuple[type, type]] = {
     "report": (ReportRequest, Report),
     "heartbeat": (Heartbeat, Alive),
     "who_leads": (WhoLeads, HeardLeaders),
+    "hand_over": (HandOver, HandedOver),
 }
 """Every method that one process may call at another: request and answer."""

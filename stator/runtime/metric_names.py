@@ -50,6 +50,9 @@ APPEND_DURATION = Metric(
     "From handing a record to the log until it is confirmed.",
     bounds=LATENCY_BOUNDS_S,
 )
+HAND_OVERS = Metric(
+    "stator_hand_overs_total", "counter", "Partitions handed over to the process that should lead them, when it asked."
+)
 GROUP_WRITES = Metric("stator_group_writes", "histogram", "Writes that shared one append.", bounds=COUNT_BOUNDS)
 EPOCH = Metric("stator_epoch", "gauge", "Fencing epoch of a partition that is led here.", ("table", "index", "log"))
 POSITION = Metric(
@@ -98,6 +101,7 @@ OF_REQUESTS = (
 OF_PROCESSES = (
     APPEND_DURATION,
     GROUP_WRITES,
+    HAND_OVERS,
     EPOCH,
     POSITION,
     LAG_OFFSETS,

@@ -17,6 +17,7 @@ from services.gsi.base_items import archived_base_items
 from services.gsi.worker import IndexWorker
 from services.leader.assignment import Assignment
 from services.leader.expire import ExpirySweep
+from services.leader.moves import Moves
 from services.leader.recovery import TransactionRecovery
 from services.leader.server import LeaderService
 from services.materializer.server import MaterializerService
@@ -34,6 +35,8 @@ from stator.runtime.catalog import Catalog
 from stator.runtime.history import History
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.membership import Membership
+from stator.runtime.meters import Meters
+from stator.runtime.metric_names import HAND_OVERS
 from stator.runtime.partition_client import PartitionClient
 from stator.runtime.replica import Replica
 from stator.runtime.snapshots import Snapshots
@@ -56,6 +59,8 @@ STOP_S = 0.01
 """What it takes to send the last answers."""
 TTL_SWEEP_S = 3.0
 VIEW_SWEEP_S = 10.0
+CALM_S = 2.0
+"""Shorter than for real leaders, so that leadership moves between one fault and the next."""
 RETRY_S = 0.2
 """Less often than real routers ask again, so that a minute without a leader stays cheap."""
 
@@ -91,6 +96,8 @@ class Cluster:
         self.peers = MemoryNetwork(self.network.carry)
         self.archive_objects: dict[str, bytes] = {}
         self.archive_trouble = 0.0
+        self.meters = Meters()
+        """Of all processes together, since the beginning."""
         self.index_shift = 0
         """Turns the share-out of sources among index workers, as a group's rebalance does."""
         numbers: dict[str, int] = {}
@@ -99,6 +106,11 @@ class Cluster:
             numbers[role] = numbers.get(role, 0) + 1
             names.append(f"{role}-{numbers[role]}")
         self.machines = {name: Machine(name, loop, dice) for name in names}
+
+    @property
+    def moves(self) -> int:
+        """How often a leader handed a partition over because it was asked to."""
+        return round(self.meters.counter(HAND_OVERS).value)
 
     def of_role(self, role: str) -> list[Machine]:
         return [machine for machine in self.machines.values() if machine.role == role]
@@ -130,15 +142,21 @@ class Cluster:
                 context = self.network.owners[name].context
                 self.loop.call_soon(peer.lose, machine.name, context=context)
 
-    def stop(self, machine: Machine) -> None:
-        """SIGTERM: the process ends in its own time."""
+    def stop(self, machine: Machine, away_s: float) -> None:
+        """SIGTERM: the process ends in its own time, and the next one begins so much later."""
         node = machine.node
         if node is not None and node.ready:
-            self.loop.call_soon(node.stop, partial(self._stopped, machine, node), context=node.owner.context)
+            stopped = partial(self._stopped, machine, node, away_s)
+            self.loop.call_soon(node.stop, stopped, context=node.owner.context)
 
-    def _stopped(self, machine: Machine, node: "Node") -> None:
+    def _stopped(self, machine: Machine, node: "Node", away_s: float) -> None:
         if machine.node is node:
             self.crash(machine, unsynced=False)
+            self.loop.call_later(away_s, self._start_again, machine, context=Context())
+
+    def _start_again(self, machine: Machine) -> None:
+        if machine.node is None:
+            self.start(machine)
 
     def pause(self, machine: Machine) -> None:
         if machine.node is not None:
@@ -176,7 +194,7 @@ class Node:
     partitions: PartitionClient
     leaders: LeaderService | None = None
     materializer: MaterializerService | None = None
-    _assignment: asyncio.Task[None]
+    _taking: tuple[asyncio.Task[None], ...] = ()
 
     def __init__(self, cluster: Cluster, machine: Machine, owner: Owner) -> None:
         self.name = machine.name
@@ -195,8 +213,9 @@ class Node:
         self.tasks.spawn("stop", self._stop(stopped))
 
     async def _stop(self, stopped: Callable[[], None]) -> None:
+        for task in self._taking:
+            task.cancel()
         if self.leaders is not None:
-            self._assignment.cancel()
             await self.leaders.release()
             for partition in self.leaders.partitions.values():
                 partition.resign(NotLeaderError(None))
@@ -249,7 +268,17 @@ class Node:
         )
         self.leaders.serve(self.peers)
         assignment = Assignment(self.name, self.leaders, self.membership, self.catalog, self.clock)
-        self._assignment = self.tasks.spawn("assignment", assignment.run())
+        moves = Moves(
+            self.name,
+            self.leaders,
+            self.membership,
+            self.peers,
+            self.clock,
+            self.tasks,
+            calm_s=CALM_S,
+            meters=self._cluster.meters,
+        )
+        self._taking = self.tasks.spawn("assignment", assignment.run()), self.tasks.spawn("moves", moves.run())
         sweep = ExpirySweep(self.leaders, self.catalog, self.clock, TTL_SWEEP_S)
         self.tasks.spawn("expiry", sweep.run())
         self._sweep_views(self.leaders.replicas)

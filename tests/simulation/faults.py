@@ -53,8 +53,7 @@ class Faults:
         machine = dice.choice(self._cluster.of_role("leader"))
         seconds = dice.uniform(3.0, 9.0)
         if dice.random() < 0.5:
-            self._cluster.stop(machine)
-            self._later(seconds, lambda: machine.node is None and self._cluster.start(machine))
+            self._cluster.stop(machine, seconds)
             return f"stop {machine.name}"
         # Only clients and the log hear it; it hears only clients.
         for name in self._cluster.machines:

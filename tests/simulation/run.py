@@ -23,10 +23,11 @@ def main() -> int:
     seeds = [wanted.seed] if wanted.seed is not None else range(wanted.start, wanted.start + wanted.seeds)
     gc.freeze()  # what was imported is not looked at again after every seed
     began, began_cpu = time.monotonic(), time.process_time()
-    faults, attempts, simulated_s, bad = 0, 0, 0.0, []
+    faults, moves, attempts, simulated_s, bad = 0, 0, 0, 0.0, []
     for seed in seeds:
         result = run_seed(seed, verbose=wanted.trace)
         faults += result.faults
+        moves += result.moves
         attempts += result.attempts
         simulated_s += result.simulated_s
         if result.problems:
@@ -36,7 +37,7 @@ def main() -> int:
             sys.stdout.flush()
     took_s, cpu_s = time.monotonic() - began, time.process_time() - began_cpu
     sys.stdout.write(
-        f"{len(seeds)} seeds, {len(bad)} bad {bad[:20]}; {attempts} operations, {faults} faults,"
+        f"{len(seeds)} seeds, {len(bad)} bad {bad[:20]}; {attempts} operations, {faults} faults, {moves} moves of leadership,"
         f" {simulated_s / 3600:.1f} simulated hours in {took_s:.0f} s, {cpu_s:.0f} s of a core ({len(seeds) / cpu_s:.1f} seeds/s)\n"
     )
     if len(seeds) >= MANY and faults < FAULTS_MIN * len(seeds):

@@ -30,6 +30,7 @@ from tests.simulation.checkers import (
     expiry,
     gapless,
     index_equals_projection,
+    leaders_in_place,
     restore_equals_model,
     sessions,
     strong_reads,
@@ -71,6 +72,8 @@ class Result:
     """Each begins with the name of what noticed it, and a colon."""
     trace: str = ""
     faults: int = 0
+    moves: int = 0
+    """How often leadership was handed over to the process that should have it."""
     attempts: int = 0
     simulated_s: float = 0.0
     steps: int = 0
@@ -137,6 +140,7 @@ class _Run:
         if hasattr(self, "_cluster"):
             result.problems.extend(f"task failed: {failure}" for failure in self._cluster.failures)
             result.faults = self._faults.struck + self._rot.struck
+            result.moves = self._cluster.moves
             for log_id in self._cluster.store.ids():
                 for message in self._cluster.store.messages(log_id, Offset(0)):
                     self._trace.update(message.data)
@@ -374,6 +378,7 @@ class _Run:
                 yield from _told(archive_equals_log.whole, store, objects, partition.log_id)
         for log_id in COMMON_LOGS:
             yield from _told(archive_equals_log.check, store, objects, log_id)
+        yield from _told(leaders_in_place.check, self._cluster)
 
     def _check_logs(self) -> None:
         store = self._cluster.store

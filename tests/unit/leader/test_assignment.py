@@ -5,113 +5,17 @@ from random import Random
 
 import pytest
 
-from services.leader.assignment import ALONE_S, LOOK_S, TURN_S, Assignment
+from services.leader.assignment import ALONE_S, LOOK_S, TURN_S
 from services.leader.leadership import APPEND_PATIENCE_S, HOLD_S, SUCCESSION_S
-from services.leader.server import LeaderService
-from stator.adapters.identity_seeded import SeededIds
-from stator.adapters.log_memory import MemoryLog, MemoryLogStore
-from stator.adapters.peers_memory import Deliver, MemoryNetwork
-from stator.adapters.view_memory import MemoryViews, MemoryViewStore
-from stator.model.errors import LogError, NotLeaderError
-from stator.model.positions import CATALOG_LOG, LogId, Offset
-from stator.ports.log import Report
+from stator.adapters.log_memory import MemoryLogStore
+from stator.model.errors import NotLeaderError
+from stator.model.positions import CATALOG_LOG
 from stator.rules.commands import Get
-from stator.rules.placement import preference
-from stator.runtime.catalog import Catalog
-from stator.runtime.lifecycle import Tasks
-from stator.runtime.membership import HEARTBEAT_S, MISSED_S, SUSPECT_S, Membership
-from stator.runtime.replica import Replica
-from tests.virtual_time import LoopClock, run
+from stator.runtime.membership import HEARTBEAT_S, MISSED_S, SUSPECT_S
+from tests.unit.leader.nodes import FIRST, MEMBERS, SECOND, SETTLED_S, THIRD, Node, Wires, leading, start
+from tests.virtual_time import run
 
-MEMBERS = {"leader-1": "leader", "leader-2": "leader", "leader-3": "leader"}
-FIRST, SECOND, THIRD = preference(CATALOG_LOG, MEMBERS)
-SETTLED_S = SUSPECT_S + 2.0
 LONG_S = 60.0
-
-
-class FarLog(MemoryLog):
-    """A log that its process may lose sight of, while all others reach it."""
-
-    in_reach = True
-
-    def append(self, log_id: LogId, data: bytes, report: Report) -> None:
-        if self.in_reach:
-            super().append(log_id, data, report)
-
-    async def end(self, log_id: LogId) -> Offset:
-        if not self.in_reach:
-            raise LogError("no broker answers")
-        return await super().end(log_id)
-
-
-class Wires:
-    """A network in which single directions go dead."""
-
-    def __init__(self) -> None:
-        self.dead: set[tuple[str, str]] = set()
-        self.network = MemoryNetwork(self._carry)
-
-    def _carry(self, source: str, target: str, deliver: Deliver) -> None:
-        if (source, target) not in self.dead:
-            deliver()
-
-
-class Node:
-    """One leader process, from its heartbeats to its claims."""
-
-    def __init__(
-        self, name: str, store: MemoryLogStore, network: MemoryNetwork, disk: MemoryViewStore | None = None
-    ) -> None:
-        self.name = name
-        self.disk = disk or MemoryViewStore()
-        self.failures: list[str] = []
-        self.tasks = Tasks(lambda task, error: self.failures.append(f"{task}: {error!r}"))
-        self.log = FarLog(store)
-        self.peers = network.join(name)
-        clock = LoopClock()
-        self.leaders = LeaderService(
-            name, self.log, MemoryViews(self.disk), clock, SeededIds(Random(name)), self.tasks, _no_base, on_use=False
-        )
-        replica = Replica(self.log, CATALOG_LOG, MemoryViews().open(CATALOG_LOG), _no_base)
-        self.tasks.spawn("catalog", replica.run())
-        self.membership = Membership(name, MEMBERS, self.peers, clock, self.leaders.leads)
-        self.tasks.spawn("membership", self.membership.run())
-        assignment = Assignment(name, self.leaders, self.membership, Catalog(replica), clock)
-        self._assignment = self.tasks.spawn("assignment", assignment.run())
-
-    @property
-    def leads(self) -> bool:
-        return CATALOG_LOG in self.leaders.leads()
-
-    async def stop(self) -> None:
-        """As `LeaderProcess.stop` does it."""
-        self._assignment.cancel()
-        await self.leaders.release()
-        await self.die()
-
-    async def die(self) -> None:
-        self.log.kill()
-        self.tasks.cancel()
-        await self.peers.close()
-
-
-async def _no_base(*_: object) -> None:
-    raise AssertionError("the catalog has no Base")
-
-
-async def start(store: MemoryLogStore, wires: Wires, *names: str, apart_s: float = 0.0) -> list[Node]:
-    """These processes, one of which leads, with heartbeats so far apart."""
-    store.create(CATALOG_LOG)
-    nodes = []
-    for name in names:
-        nodes.append(Node(name, store, wires.network))
-        await asyncio.sleep(apart_s)
-    await asyncio.sleep(SETTLED_S)
-    return nodes
-
-
-def leading(nodes: list[Node]) -> list[str]:
-    return [node.name for node in nodes if node.leads]
 
 
 def test_whoever_is_stopped_has_a_successor_within_a_second() -> None:
@@ -142,6 +46,16 @@ def test_who_was_restarted_behind_the_claim_of_a_leader_succeeds_it_at_once_as_w
         await leader.stop()
         assert leading([new]) == [SECOND]
         assert asyncio.get_running_loop().time() - began < SUCCESSION_S
+
+    run(scenario())
+
+
+def test_who_is_about_to_stop_as_well_is_no_successor() -> None:
+    async def scenario() -> None:
+        leader, second = await start(MemoryLogStore(), Wires(), FIRST, SECOND)
+        second.take_no_more()
+        await leader.stop()
+        assert not second.leads
 
     run(scenario())
 
@@ -208,21 +122,6 @@ def test_who_is_killed_and_gone_from_his_address_is_replaced_within_a_second() -
     run(scenario())
 
 
-def test_a_better_choice_that_comes_later_takes_nothing_away() -> None:
-    async def scenario() -> None:
-        store, network = MemoryLogStore(), MemoryNetwork()
-        store.create(CATALOG_LOG)
-        first = Node("leader-1", store, network)
-        await asyncio.sleep(SETTLED_S)
-        assert first.leads
-        others = [Node(name, store, network) for name in ("leader-2", "leader-3")]
-        await asyncio.sleep(60)
-        assert first.leads
-        assert not any(node.leads for node in others)
-
-    run(scenario())
-
-
 @pytest.mark.parametrize("deaf", [SECOND, THIRD])
 def test_a_leader_that_one_process_does_not_hear_keeps_leading(deaf: str) -> None:
     async def scenario() -> None:
@@ -268,7 +167,7 @@ def test_who_lost_leadership_leaves_it_to_the_winner_before_his_first_heartbeat_
         wires.dead = {(FIRST, SECOND), (FIRST, THIRD)}
         await store.changed(CATALOG_LOG)
         wires.dead = set()
-        await asyncio.sleep(LONG_S)
+        await asyncio.sleep(SETTLED_S)
         assert (leading(nodes), store.end(CATALOG_LOG)) == ([SECOND], 2)
 
     run(scenario())

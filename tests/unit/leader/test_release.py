@@ -8,7 +8,7 @@ from services.leader.leadership import DRAIN_S, SUCCESSION_S, State
 from stator.model.errors import NotLeaderError, OutcomeUnknownError
 from stator.model.records import Kind
 from stator.rules.lease import LEASE_S, RATE_ERROR
-from tests.unit.leader.world import Process, World, counter, image, vanish
+from tests.unit.leader.world import Process, World, counter, image, land, vanish
 from tests.virtual_time import run, settle
 
 WAIT_S = LEASE_S * (1 + RATE_ERROR)
@@ -138,6 +138,42 @@ def test_who_released_and_finds_no_successor_may_claim_again_without_a_wait() ->
         await process.partition.claim()
         await process.put("x", "2")
         assert asyncio.get_running_loop().time() == began
+
+    run(scenario())
+
+
+def test_who_hands_over_and_finds_nobody_takes_it_leads_on_and_nobody_hears_of_it() -> None:
+    async def scenario() -> None:
+        world = World(by_lease=True)
+        process = await leading(world, "a")
+        await process.put("x", "1")
+        began = asyncio.get_running_loop().time()
+        handing_over = asyncio.ensure_future(process.partition.hand_over())
+        await settle()
+        meanwhile = process.put("x", "2")
+        assert not await handing_over
+        assert (await meanwhile).timestamp_us > 0
+        assert asyncio.get_running_loop().time() - began <= SUCCESSION_S
+        assert [kind for kind in world.kinds() if kind is not Kind.EFFECT] == [Kind.CLAIM, Kind.RELEASE, Kind.CLAIM]
+
+    run(scenario())
+
+
+def test_what_is_in_doubt_when_a_partition_should_be_handed_over_is_found_out() -> None:
+    async def scenario() -> None:
+        world = World(by_lease=True)
+        process = await leading(world, "a")
+        await process.put("x", "1")
+        process.log.landing = vanish
+        lost = process.add("y")
+        await settle()
+        handing_over = asyncio.ensure_future(process.partition.hand_over())
+        await settle()
+        process.log.landing = land
+        assert not await handing_over
+        assert (await lost).timestamp_us > 0
+        assert world.content() == {b"x": image("x", "1"), b"y": counter("y", 1)}
+        assert Kind.RELEASE not in world.kinds()
 
     run(scenario())
 
