@@ -17,6 +17,8 @@ LAG_RECORDS, LAG_S = 1000, 5.0
 """A view that is this far behind in both is not just taking in a burst."""
 ARCHIVE_LAG_S = 300.0
 """Segments are cut every ten seconds and an outage is caught up fast; a log this far behind is not being shipped."""
+UNDECIDED_S = 30.0
+"""Whoever leads ends after two seconds what nobody else has ended, unless the ledger cannot be asked."""
 CREATING_S = 600.0
 """Tables are made in a second; a restore of many gigabytes may take so long, and deserves a look all the same."""
 
@@ -32,7 +34,7 @@ def diagnose(status: Status) -> list[Finding]:
     """All findings, the ones that explain others first."""
     return [
         *_processes(status),
-        *_catalog(status),
+        *_common(status),
         *(finding for table in status.tables for finding in _table(table, status.now_us)),
     ]
 
@@ -77,10 +79,15 @@ def _told(by_node: Sequence[tuple[str, Sequence[str]]]) -> dict[str, str]:
     return {sentence: ", ".join(nodes) for sentence, nodes in said.items()}
 
 
-def _catalog(status: Status) -> Iterator[Finding]:
+def _common(status: Status) -> Iterator[Finding]:
     if status.catalog.leader is None:
         yield Finding(
             "nobody leads the catalog: no table can be made, changed or deleted",
+            "start a leader process; if one runs, Kafka may be missing two of three brokers",
+        )
+    if status.ledger.leader is None:
+        yield Finding(
+            "nobody leads the ledger: no transaction over several partitions can be committed",
             "start a leader process; if one runs, Kafka may be missing two of three brokers",
         )
 
@@ -104,6 +111,12 @@ def _table(table: TableStatus, now_us: int) -> Iterator[Finding]:
 
 def _partition(table: TableStatus, partition: PartitionStatus) -> Iterator[Finding]:
     name = f"partition {partition.log_id} of table {table.name}"
+    if partition.undecided and partition.undecided_s > UNDECIDED_S:
+        yield Finding(
+            f"{counted(partition.undecided, 'transaction')} in {name} wait for their end, the first for"
+            f" {span(partition.undecided_s)}: strong reads of their items wait, and writes are refused",
+            "see that the ledger has a leader, and why the partition's leader says recovery_put_off",
+        )
     for standing in partition.standings:
         if standing.rebuilds:
             yield Finding(

@@ -58,6 +58,9 @@ def _overview(console: Console, status: Status) -> None:
     else:
         console.print(f"Stator {status.version}, a cluster of {len(status.nodes)} processes; {answering} answer")
         console.print(_grid(("process", "ready", "version", "disk free", ""), map(_node_row, status.nodes)))
+    partitions = [partition for table in status.tables for partition in table.partitions]
+    if status.ledger.leader is None or status.ledger.items or any(partition.undecided for partition in partitions):
+        console.print(_ledger(status.ledger, partitions))
     if not status.tables:
         console.print("No tables yet.")
         return
@@ -73,6 +76,22 @@ def _overview(console: Console, status: Status) -> None:
         "furthest behind",
     )
     console.print(_grid(columns, map(_table_row, status.tables)))
+
+
+def _ledger(ledger: PartitionStatus, partitions: Sequence[PartitionStatus]) -> Text:
+    """Who decides about transactions over several partitions, and where some are prepared that nobody has ended yet."""
+    if ledger.leader is None:
+        line = Text("Nobody leads the ledger of transactions", style=_BAD)
+    else:
+        line = Text(f"Transactions: {ledger.leader} leads the ledger, which holds {counted(ledger.items, 'item')}")
+        own = next((one for one in ledger.standings if one.node == ledger.leader), None)
+        if own is not None and own.lag:
+            line.append(f", {_lag(own)}", style="yellow")
+    undecided = [partition for partition in partitions if partition.undecided]
+    if undecided:
+        waits = span(max(partition.undecided_s for partition in undecided))
+        line.append(f"; undecided in {counted(len(undecided), 'partition')}, for {waits} at most", style="yellow")
+    return line
 
 
 def _trouble(console: Console, node: NodeStatus) -> None:

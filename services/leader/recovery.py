@@ -15,6 +15,8 @@ from stator.model.records import Preparation
 from stator.ports.clock import Clock
 from stator.rules.transaction_messages import Decide, Decided, Finish
 from stator.runtime.lifecycle import Tasks
+from stator.runtime.meters import Meters
+from stator.runtime.metric_names import TRANSACTIONS_RECOVERED
 
 from .leadership import Leadership
 from .server import LeaderService
@@ -32,7 +34,7 @@ AskLedger = Callable[[Decide], Awaitable[Decided]]
 
 
 class TransactionRecovery:
-    """`run` it as a task."""
+    """`run` it as a task. `meters` take what it ended."""
 
     def __init__(
         self,
@@ -40,12 +42,14 @@ class TransactionRecovery:
         ask_ledger: AskLedger,
         clock: Clock,
         tasks: Tasks,
+        meters: Meters | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._leaders = leaders
         self._ask_ledger = ask_ledger
         self._clock = clock
         self._tasks = tasks
+        self._meters = meters or Meters()
         self._patience_s = patience_s
         self._asking: set[tuple[LogId, bytes]] = set()
 
@@ -69,6 +73,7 @@ class TransactionRecovery:
             counted = stands.prepared.get(log_id) == part.prepared_us
             commit_us = stands.commit_us if counted else None
             await partition.submit(Finish(log_id, part.txid, commit_us, part.prepared_us))
+            self._meters.counter(TRANSACTIONS_RECOVERED, "aborted" if commit_us is None else "committed").add()
             _log.info("transaction_recovered", log_id=log_id, committed=commit_us is not None)
         except DomainError as error:  # the next look tries again
             _log.warning("recovery_put_off", log_id=log_id, reason=error.message)

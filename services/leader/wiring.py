@@ -51,7 +51,7 @@ class LeaderProcess:
         sweep = ExpirySweep(self._leaders, node.catalog, node.clock, node.settings.ttl_sweep_s, node.vitals.meters)
         node.tasks.spawn("expiry", sweep.run())
         ask_ledger = partial(node.partitions.ask_leader, LEDGER_LOG, "decide")
-        recovery = TransactionRecovery(self._leaders, ask_ledger, node.clock, node.tasks)
+        recovery = TransactionRecovery(self._leaders, ask_ledger, node.clock, node.tasks, node.vitals.meters)
         node.tasks.spawn("recovery", recovery.run())
         node.tasks.spawn("view-sweep", ViewSweep(self._leaders.replicas, node.clock).run())
 

@@ -46,6 +46,7 @@ from stator.rules.commands import (
 from stator.rules.transaction_messages import Action, Looks, Transact, Transacted, TransactRead
 from stator.runtime.catalog import Catalog
 from stator.runtime.lifecycle import Tasks
+from stator.runtime.meters import Meters
 from stator.runtime.partition_client import PartitionClient
 
 from .client_tokens import ClientTokens
@@ -54,6 +55,7 @@ from .error_bodies import error_response
 from .http_messages import Response
 from .positions import Positions
 from .sendings import Sending
+from .transaction_meter import TransactionMeter
 
 ClientCommand = TypeVar("ClientCommand", bound=PutItem | UpdateItem | DeleteItem)
 AskControl = Callable[[Control], "asyncio.Future[ControlAnswer]"]
@@ -72,14 +74,17 @@ class Surroundings:
     tasks: Tasks
     clock: Clock
     ids: IdSource
+    meters: Meters = field(default_factory=Meters)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     tokens: ClientTokens = field(init=False)
     coordinator: Coordinator = field(init=False)
+    transactions: TransactionMeter = field(init=False)
 
     def __post_init__(self) -> None:
         """With nothing known yet."""
         self.tokens = ClientTokens(self.clock.monotonic)
         self.coordinator = Coordinator(self.partitions, self.ids)
+        self.transactions = TransactionMeter(self.meters)
 
 
 class Router:
@@ -165,6 +170,7 @@ class Router:
         log_id = LogId(message.log_id)
         repeated = (lambda: message) if message.token else None
         call = self._around.partitions.ask_leader(log_id, "transact", message, repeated=repeated)
+        self._around.transactions.watch("partition", call)
         return self._answer(log_id, call, render)
 
     async def transact_across(
@@ -172,7 +178,10 @@ class Router:
     ) -> Transacted:
         """Have a transaction over several partitions done. Its place in their logs is found out for a client who has a position."""
         saw = None if self._positions is None else self._positions.saw
-        return await self._around.coordinator.transact(asked, token, request_hash, saw)
+        work = self._around.coordinator.transact(asked, token, request_hash, saw)
+        transacting: asyncio.Task[Transacted] = self._around.tasks.request("transact", work)
+        self._around.transactions.watch("across", transacting)
+        return await transacting
 
     def look(self, message: TransactRead) -> "asyncio.Future[Looks]":
         """Look at items of a partition for a transaction that reads."""

@@ -49,6 +49,7 @@ class RouterProcess:
             node.tasks,
             node.clock,
             node.ids,
+            node.vitals.meters,
         )
         members = settings.members
         board = StatusBoard(node.vitals, members, self._reports, node.catalog, node.log, topics=True)

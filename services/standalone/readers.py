@@ -12,7 +12,7 @@ from typing import Any
 
 from stator.model.changes import Shard
 from stator.model.errors import ResourceNotFoundError
-from stator.model.positions import LogId, LogPosition
+from stator.model.positions import LEDGER_LOG, LogId, LogPosition
 from stator.model.tables import Table
 from stator.ports.log import Log
 from stator.ports.peers import Peers
@@ -74,10 +74,10 @@ class HeldHere:
         return self._tasks.request("first-stats", self._after_catching_up(log_id, self._indexes.stats, request))
 
     async def open_all(self) -> list[Report]:
-        """Have a place to report for every log of every table, also for those not used since the start. There is nobody else
-        to ask.
+        """Have a place to report for the ledger and every log of every table, also for those not used since the start. There is
+        nobody else to ask.
         """
-        for log_id in [log_id for held in self._catalog.tables.values() for log_id in held.table.logs]:
+        for log_id in [LEDGER_LOG, *(log_id for held in self._catalog.tables.values() for log_id in held.table.logs)]:
             if log_id in self._index_logs:
                 self._indexes.hold(log_id)
             else:

@@ -119,7 +119,8 @@ class Standalone:
 
         expiry = ExpirySweep(leaders, catalog, clock, self._settings.ttl_sweep_s, self._vitals.meters)
         tasks.spawn("expiry", expiry.run())
-        recovery = TransactionRecovery(leaders, partial(partitions.ask_leader, LEDGER_LOG, "decide"), clock, tasks)
+        ask_ledger = partial(partitions.ask_leader, LEDGER_LOG, "decide")
+        recovery = TransactionRecovery(leaders, ask_ledger, clock, tasks, self._vitals.meters)
         tasks.spawn("recovery", recovery.run())
 
         control = TableControl(
@@ -173,7 +174,9 @@ class Standalone:
             return peers.call(NODE, "restore_status", message, DRAIN_S)
 
         changes = LogChangeHistory(log, clock, held_here.newest)
-        surroundings = Surroundings(catalog, partitions, ask_control, ask_restore, changes, tasks, clock, ids)
+        surroundings = Surroundings(
+            catalog, partitions, ask_control, ask_restore, changes, tasks, clock, ids, self._vitals.meters
+        )
         accounts = Accounts(self._vitals.meters, catalog, clock.monotonic)
         dispatch = Dispatch(surroundings, accounts)
         self.http = await start_server(dispatch, self._settings.host, self._settings.port, clock=clock, ids=ids)

@@ -18,7 +18,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     `next_offset` is the first record not taken in yet, `timestamp_us` the time of the newest one that was (0: none, or not
     known). `waiting_s`: for the archive, how long the oldest record that is not archived has waited. `items` and `bytes` are
     what a view holds. `problem` is empty unless the log or the view does not check: then the process has given up on the log, or is
-    `rebuilding` the view from it, which it has begun `rebuilds` times since it started.
+    `rebuilding` the view from it, which it has begun `rebuilds` times since it started. `undecided`: how many transactions are
+    prepared there and have not ended, the first of them at `undecided_since_us`.
     """
 
     log_id: int
@@ -32,6 +33,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     problem: str = ""
     rebuilding: bool = False
     rebuilds: int = 0
+    undecided: int = 0
+    undecided_since_us: int = 0
 
 
 class ReportRequest(msgspec.Struct, frozen=True, array_like=True):

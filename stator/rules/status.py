@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from stator.model.positions import CATALOG_LOG, LogId, Offset, TimestampUs
+from stator.model.positions import CATALOG_LOG, LEDGER_LOG, LogId, Offset, TimestampUs
 from stator.model.tables import Index, KeySchema, Partition, Table
 from stator.rules.reports import Place, Report
 
@@ -51,7 +51,9 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True):
-    """One partition, of a table or of an index. Its tokens are 16 hex digits, both ends included."""
+    """One partition, of a table or of an index. Its tokens are 16 hex digits, both ends included. `undecided`: how many
+    transactions are prepared there and have not ended; `undecided_s`: for how long the first of them.
+    """
 
     log_id: int
     first_token: str
@@ -62,6 +64,8 @@ class PartitionStatus(msgspec.Struct, frozen=True):
     items: int
     bytes: int
     standings: list[Standing]
+    undecided: int = 0
+    undecided_s: float = 0.0
 
 
 class IndexStatus(msgspec.Struct, frozen=True):
@@ -117,6 +121,7 @@ class Status(msgspec.Struct, frozen=True):
     now_us: int
     nodes: list[NodeStatus]
     catalog: PartitionStatus
+    ledger: PartitionStatus
     tables: list[TableStatus]
 
 
@@ -141,6 +146,7 @@ def status_of(
         now_us=asker.now_us,
         nodes=[_node(name, role, asker, reports) for name, role in sorted(members.items())],
         catalog=board.partition(Partition(CATALOG_LOG, 0, _LAST_TOKEN)),
+        ledger=board.partition(Partition(LEDGER_LOG, 0, _LAST_TOKEN)),
         tables=[board.table(table, topic_of) for table in sorted(tables, key=lambda table: table.name)],
     )
 
@@ -226,6 +232,7 @@ class _Board:
         views = [place for _, place in places if place.duty in {"leads", "follows", "views"}]
         fullest = max(views, key=lambda place: place.next_offset, default=None)
         end = self._ends.get(partition.log_id, Offset(_UNKNOWN))
+        undecided = 0 if fullest is None else fullest.undecided
         return PartitionStatus(
             log_id=partition.log_id,
             first_token=f"{partition.first_token:016x}",
@@ -236,6 +243,8 @@ class _Board:
             items=0 if fullest is None else fullest.items,
             bytes=0 if fullest is None else fullest.bytes,
             standings=[self._standing(node, place, end) for node, place in places],
+            undecided=undecided,
+            undecided_s=max(0.0, (self._now_us - fullest.undecided_since_us) / 1e6) if fullest and undecided else 0.0,
         )
 
     def _standing(self, node: str, place: Place, end: int) -> Standing:

@@ -11,7 +11,7 @@ from stator.rules.status import Spot, lag_seconds, spots_behind
 from stator.runtime.catalog import Catalog
 from stator.runtime.log_ends import ends_of, times_at
 from stator.runtime.meters import Metric, Reading
-from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION, REBUILDS
+from stator.runtime.metric_names import DAMAGED, EPOCH, LAG_OFFSETS, LAG_SECONDS, POSITION, REBUILDS, UNDECIDED
 from stator.runtime.vitals import Vitals
 
 PATIENCE_S = 2.0
@@ -40,6 +40,7 @@ class LogGauges:
             (LAG_OFFSETS, lambda: self._behind(lambda place, end: end - place.next_offset)),
             (LAG_SECONDS, lambda: self._behind(self._lag_seconds)),
             (EPOCH, self._epochs),
+            (UNDECIDED, self._undecided),
             (DAMAGED, lambda: self._of_log(lambda place: float(bool(place.problem)))),
             (REBUILDS, lambda: self._of_log(lambda place: place.rebuilds)),
         ]
@@ -93,6 +94,12 @@ class LogGauges:
             labels = self._labels(place)
             if labels is not None and place.duty == "leads":
                 yield Reading(labels[1:], place.epoch)
+
+    def _undecided(self) -> Iterator[Reading]:
+        for place in self._places:
+            labels = self._labels(place)
+            if labels is not None and place.duty == "leads":
+                yield Reading((labels[1], labels[3]), place.undecided)
 
     def _of_log(self, value: Callable[[Place], float]) -> Iterator[Reading]:
         for place in self._places:

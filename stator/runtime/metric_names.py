@@ -44,6 +44,34 @@ PROVISIONED_WRITE = Metric(
     "ddb_provisioned_write_capacity_units", "gauge", "Provisioned write units a second.", ("table", "index")
 )
 
+TRANSACTIONS_STARTED = Metric(
+    "stator_transactions_started_total",
+    "counter",
+    "Transactions that write begun, over one partition or across several.",
+    ("scope",),
+)
+TRANSACTIONS_ENDED = Metric(
+    "stator_transactions_ended_total", "counter", "Transactions that write answered, by how.", ("scope", "outcome")
+)
+TRANSACTIONS_CANCELLED_FOR = Metric(
+    "stator_transactions_cancelled_for_total",
+    "counter",
+    "Transactions that write cancelled, by the reason of one or more of their actions.",
+    ("reason",),
+)
+TRANSACTIONS_RECOVERED = Metric(
+    "stator_transactions_recovered_total",
+    "counter",
+    "Prepared parts of transactions that were ended without their coordinator.",
+    ("outcome",),
+)
+UNDECIDED = Metric(
+    "stator_undecided_transactions",
+    "gauge",
+    "Transactions that a partition which is led here has prepared and not ended.",
+    ("table", "log"),
+)
+
 APPEND_DURATION = Metric(
     "stator_append_duration_seconds",
     "histogram",
@@ -98,6 +126,13 @@ OF_REQUESTS = (
     PROVISIONED_READ,
     PROVISIONED_WRITE,
 )
+OF_TRANSACTIONS = (
+    TRANSACTIONS_STARTED,
+    TRANSACTIONS_ENDED,
+    TRANSACTIONS_CANCELLED_FOR,
+    TRANSACTIONS_RECOVERED,
+    UNDECIDED,
+)
 OF_PROCESSES = (
     APPEND_DURATION,
     GROUP_WRITES,
@@ -111,4 +146,4 @@ OF_PROCESSES = (
     DISK_FREE,
     DISK_TOTAL,
 )
-ALL = (*OF_REQUESTS, *OF_PROCESSES)
+ALL = (*OF_REQUESTS, *OF_TRANSACTIONS, *OF_PROCESSES)

@@ -199,4 +199,6 @@ def place_of(replica: Replica, duty: Duty, epoch: int = 0) -> Place:
         problem="" if reason is None else reason.message,
         rebuilding=reason is not None and replica.damaged is None,
         rebuilds=replica.rebuilds,
+        undecided=len(position.prepares),
+        undecided_since_us=min((one.prepared_us for one in position.prepares), default=0),
     )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from stator.codec.change_topics import topic_name
-from stator.model.positions import CATALOG_LOG
+from stator.model.positions import COMMON_LOGS
 from stator.model.tables import Table
 from stator.ports.log import Log
 from stator.rules.reports import Report
@@ -38,7 +38,7 @@ class StatusBoard:
         tables = [held.table for held in self._catalog.tables.values()]
         others, own = await asyncio.gather(self._others(), self._vitals.report())
         # After the reports: nobody should seem to be ahead of its log.
-        logs = [CATALOG_LOG, *(log_id for table in tables for log_id in table.logs)]
+        logs = [*COMMON_LOGS, *(log_id for table in tables for log_id in table.logs)]
         ends = await ends_of(self._log, logs, PATIENCE_S)
         reports = [own, *others]
         missing = spots_behind((place for report in reports for place in report.places), ends)

@@ -99,6 +99,32 @@ def test_requests_are_counted_where_cloudwatch_would(deployment: Deployment) -> 
     assert metrics["stator_lag_offsets", frozenset(leads)] == 0
 
 
+def test_a_transaction_over_two_tables_is_counted_and_its_ledger_is_shown(deployment: Deployment) -> None:
+    db = deployment.db
+    db.create_table(
+        TableName="Others",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    note = {"TableName": "Notes", "Key": {"id": {"S": "1"}}, "ConditionExpression": "attribute_exists(id)"}
+    other = {"Put": {"TableName": "Others", "Item": {"id": {"S": "1"}}}}
+    db.transact_write_items(TransactItems=[{"ConditionCheck": note}, other])
+    note["ConditionExpression"] = "attribute_not_exists(id)"
+    with pytest.raises(db.exceptions.TransactionCanceledException):
+        db.transact_write_items(TransactItems=[{"ConditionCheck": note}, other])
+    metrics = deployment.metrics()
+    assert metrics["stator_transactions_started_total", frozenset({("scope", "across")})] == 2
+    for outcome in ("committed", "cancelled"):
+        labels = frozenset({("scope", "across"), ("outcome", outcome)})
+        assert metrics["stator_transactions_ended_total", labels] == 1
+    reason = frozenset({("reason", "ConditionalCheckFailed")})
+    assert metrics["stator_transactions_cancelled_for_total", reason] == 1
+    assert ("stator_undecided_transactions", frozenset({("table", "Notes"), ("log", "1")})) in metrics
+    assert "standalone leads the ledger" in deployment.run("status", *admin(deployment)).stdout
+    db.delete_table(TableName="Others")
+
+
 def test_status_shows_tables_and_one_of_them(deployment: Deployment) -> None:
     shown = deployment.run("status", *admin(deployment))
     assert shown.returncode == 0

@@ -40,6 +40,7 @@ WELL = Status(
     now_us=NOW_US,
     nodes=[node(name) for name in ("archiver-1", "leader-1", "leader-2", "materializer-1", "router-1", "streams-1")],
     catalog=partition(0, "leader-1", standing("leader-1", "leads")),
+    ledger=partition(99_999_999, "leader-2", standing("leader-2", "leads")),
     tables=[
         TableStatus(
             name="Notes",

@@ -69,6 +69,19 @@ def test_a_catalog_without_a_leader_is_found() -> None:
     assert found(changed(WELL, catalog=partition(0, None))).startswith("nobody leads the catalog")
 
 
+def test_a_ledger_without_a_leader_is_found() -> None:
+    assert found(changed(WELL, ledger=partition(99_999_999, None))).startswith("nobody leads the ledger")
+
+
+def test_transactions_that_nobody_ends_are_found_and_those_under_way_are_not() -> None:
+    waiting = changed(WELL.tables[0].partitions[0], undecided=2, undecided_s=240.0)
+    found_waiting = found(with_table(partitions=[waiting]))
+    assert found_waiting.startswith(
+        "2 transactions in partition 1 of table Notes wait for their end, the first for 4 min"
+    )
+    assert diagnose(with_table(partitions=[changed(waiting, undecided_s=0.5)])) == []
+
+
 def test_a_view_that_stays_behind_is_found_and_a_burst_is_not() -> None:
     late = standing("materializer-1", "views", lag=5000, lag_s=40.0)
     assert found(with_standing(late)) == "materializer-1 shows partition 1 of table Notes 5,000 records late (40.0 s)"

@@ -73,8 +73,21 @@ def test_all_tables_and_processes_are_shown(ask: Ask) -> None:
     assert row == ["Notes", "ACTIVE", "1,200", "33.8", "KiB", "1", "ByTag", "NEW_IMAGE", "expires"]
 
 
+def test_who_decides_about_transactions_is_shown_where_there_were_any(ask: Ask) -> None:
+    line = "Transactions: leader-2 leads the ledger, which holds 1,200 items"
+    assert line in ask.status(WELL).out.splitlines()
+    partitions = [changed(WELL.tables[0].partitions[0], undecided=2, undecided_s=3.0)]
+    undecided = changed(WELL, tables=[changed(WELL.tables[0], partitions=partitions)])
+    assert f"{line}; undecided in 1 partition, for 3.0 s at most" in ask.status(undecided).out.splitlines()
+    unused = changed(WELL, ledger=changed(WELL.ledger, items=0))
+    assert "Transactions" not in ask.status(unused).out
+    assert "Nobody leads the ledger" in ask.status(changed(unused, ledger=partition(99_999_999, None))).out
+
+
 def test_a_standalone_server_is_one_line_and_its_tables(ask: Ask) -> None:
-    alone = changed(WELL, kind="standalone", nodes=[node("standalone-1")], tables=[])
+    alone = changed(
+        WELL, kind="standalone", nodes=[node("standalone-1")], tables=[], ledger=changed(WELL.ledger, items=0)
+    )
     said = ask.status(alone)
     assert said.out.splitlines() == ["Stator 1.0, standalone; data in /data, 5.0 GiB free", "No tables yet."]
 

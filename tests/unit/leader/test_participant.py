@@ -43,6 +43,8 @@ from stator.rules.transaction_messages import (
     Transact,
     TransactRead,
 )
+from stator.runtime.meters import Meters
+from stator.runtime.metric_names import TRANSACTIONS_RECOVERED
 from tests.unit.leader.world import LOG, Process, World, image, put_item
 from tests.virtual_time import run, settle
 
@@ -379,11 +381,11 @@ def test_the_next_leader_holds_what_was_prepared_and_can_commit_it() -> None:
     run(scenario())
 
 
-def recovery(process: Process) -> TransactionRecovery:
+def recovery(process: Process, meters: Meters | None = None) -> TransactionRecovery:
     def ask(decision: Decide) -> "asyncio.Future[Decided]":
         return decide(process, decision)
 
-    found = TransactionRecovery(process.service, ask, process.clock, process.tasks)
+    found = TransactionRecovery(process.service, ask, process.clock, process.tasks, meters)
     process.tasks.spawn("recovery", found.run())
     return found
 
@@ -391,11 +393,13 @@ def recovery(process: Process) -> TransactionRecovery:
 def test_an_orphan_is_aborted_through_the_ledger_after_a_while() -> None:
     async def scenario() -> None:
         process, _ = await held(Deployment())
-        recovery(process)
+        meters = Meters()
+        recovery(process, meters)
         began = process.clock.monotonic()
         assert await process.get("x") == image("x", "old")
         assert PATIENCE_S - 1 <= process.clock.monotonic() - began <= PATIENCE_S + 2 * LOOK_S
         assert (await decide(process, Decide(LEDGER_LOG, b"t", 5, {LOG: 5}))).commit_us is None
+        assert meters.counter(TRANSACTIONS_RECOVERED, "aborted").value == 1
 
     run(scenario())
 
@@ -403,9 +407,11 @@ def test_an_orphan_is_aborted_through_the_ledger_after_a_while() -> None:
 def test_an_orphan_whose_commit_stands_is_committed() -> None:
     async def scenario() -> None:
         process, vote = await held(Deployment())
-        recovery(process)
+        meters = Meters()
+        recovery(process, meters)
         await decide(process, Decide(LEDGER_LOG, b"t", vote.prepared_us + 3, {LOG: vote.prepared_us, 6: 1}))
         assert await process.get("x") == image("x", "new")
+        assert meters.counter(TRANSACTIONS_RECOVERED, "committed").value == 1
 
     run(scenario())
 

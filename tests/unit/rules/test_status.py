@@ -3,7 +3,7 @@
 import msgspec
 
 from stator.model.key_order import TOKENS
-from stator.model.positions import CATALOG_LOG, LogId, Offset, TimestampUs
+from stator.model.positions import CATALOG_LOG, LEDGER_LOG, LogId, Offset, TimestampUs
 from stator.model.tables import (
     Index,
     KeyAttribute,
@@ -60,6 +60,16 @@ def status(
 ) -> Status:
     asker = report("router-1")
     return status_of(asker, MEMBERS, [asker, *reports], [table], ends, times or {}, lambda table: f"topic.{table.name}")
+
+
+def test_what_is_undecided_is_told_by_the_view_that_is_furthest() -> None:
+    late = Place(1, "follows", 80, undecided=9, undecided_since_us=1)
+    leads = Place(1, "leads", 100, epoch=3, undecided=2, undecided_since_us=NOW_US - 5_000_000)
+    whole = status(report("leader-1", late), report("leader-2", leads, Place(LEDGER_LOG, "leads", 7, epoch=4)))
+    first, second = whole.tables[0].partitions
+    assert (first.undecided, first.undecided_s) == (2, 5.0)
+    assert (second.undecided, second.undecided_s) == (0, 0.0)
+    assert (whole.ledger.leader, whole.ledger.epoch) == ("leader-2", 4)
 
 
 def test_a_silent_process_is_listed_as_silent() -> None:
