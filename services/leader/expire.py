@@ -9,11 +9,11 @@ from itertools import islice
 
 import structlog
 
-from stator.model.errors import DamagedDataError, DomainError
+from stator.model.errors import DomainError, NotLeaderError
 from stator.model.positions import LogId
 from stator.model.tables import Table
 from stator.ports.clock import Clock
-from stator.ports.view import DerivedRow, ViewReader
+from stator.ports.view import DerivedRow, ItemReader
 from stator.rules.commands import Expire, Outcome
 from stator.rules.expiry import oldest_due_s
 from stator.rules.local_rows import expiry_rows
@@ -60,8 +60,8 @@ class ExpirySweep:
         low, high = expiry_rows(oldest_due_s(now_s), now_s)
         while self._expires(table) and (partition := self._leaders.led(log_id)) is not None:
             try:
-                rows = _rows(partition.replica.view, low, high)
-            except (DamagedDataError, OSError) as error:
+                rows = _rows(partition.replica.items, low, high)
+            except (NotLeaderError, OSError) as error:
                 _log.warning("expiry_put_off", log_id=log_id, reason=str(error))
                 return
             attribute = partition.replica.view.layout.expiry_attribute
@@ -84,7 +84,7 @@ class ExpirySweep:
         return now is not None and now.table_id == table.table_id and now.status == "ACTIVE" and bool(now.ttl_attribute)
 
 
-def _rows(view: ViewReader, low: bytes, high: bytes | None) -> list[DerivedRow]:
+def _rows(view: ItemReader, low: bytes, high: bytes | None) -> list[DerivedRow]:
     return list(islice(view.rows(low, high), BATCH_ITEMS))
 
 

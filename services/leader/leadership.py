@@ -134,7 +134,7 @@ class Leadership:
         self._last_timestamp_us = TimestampUs(0)
         self._epoch_tried = Epoch(0)
         self._waiting: list[tuple[Request, asyncio.Future[Any]]] = []
-        self._unmaterialized = Unmaterialized(replica.view)
+        self._unmaterialized = Unmaterialized(replica.items)
         self._lease = Lease(
             clock.monotonic,
             by_lease=by_lease and not log.exclusive,
@@ -162,7 +162,10 @@ class Leadership:
 
     def _submit(self, request: Request, future: "asyncio.Future[Any]") -> None:
         if self._path is not None and self.state is State.LEADING:
-            self._path.evaluate(request, future)
+            try:
+                self._path.evaluate(request, future)
+            except NotLeaderError as error:  # what it rests on does not check: the view is about to be made anew
+                _fail(future, error)
             self._watch()
         elif self.state is not State.FOLLOWING or self._claim_on_use:
             if len(self._waiting) >= WAITING_MAX:
@@ -311,7 +314,7 @@ class Leadership:
             self.replica,
             group,
             self._unmaterialized,
-            Repeats(self._log, self._log_id, self.replica.view, self._unmaterialized, self._timestamp),
+            Repeats(self._log, self._log_id, self.replica.items, self._unmaterialized, self._timestamp),
             self._timestamp,
             self._submit,
             self._advance,

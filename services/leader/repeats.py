@@ -11,7 +11,7 @@ from stator.model.errors import DamagedDataError
 from stator.model.positions import LogId, Seq, TimestampUs
 from stator.model.records import Effect
 from stator.ports.log import Log
-from stator.ports.view import ViewReader
+from stator.ports.view import ItemReader
 from stator.rules.commands import Command, request_id_of
 from stator.rules.request_tokens import Carried, remembered, token_of, transaction_token_of
 from stator.rules.transaction_messages import Transact
@@ -29,7 +29,7 @@ class Repeats:
         self,
         log: Log,
         log_id: LogId,
-        view: ViewReader,
+        view: ItemReader,
         unmaterialized: Unmaterialized,
         timestamp: Callable[[], TimestampUs],
     ) -> None:

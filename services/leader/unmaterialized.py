@@ -9,14 +9,14 @@ from collections import deque
 
 from stator.model.positions import Seq
 from stator.model.records import Effect
-from stator.ports.view import StoredItem, ViewReader
+from stator.ports.view import ItemReader, StoredItem
 from stator.rules.request_tokens import token_of_effect
 
 
 class Unmaterialized:
     """Decided states per key, in seq order, over a view."""
 
-    def __init__(self, view: ViewReader) -> None:
+    def __init__(self, view: ItemReader) -> None:
         self._view = view
         self._states: dict[bytes, list[tuple[Seq, StoredItem | None]]] = {}
         self._keys: dict[Seq, list[bytes]] = {}

@@ -92,7 +92,7 @@ class WritePath:
         `now` is the process's clock.
         """
         self._replica = replica
-        self._view = replica.view
+        self._items = replica.items
         self._group = group
         self._unmaterialized = unmaterialized
         self._repeats = repeats
@@ -297,7 +297,7 @@ class WritePath:
     def _query(self, query: Query, future: "asyncio.Future[Any]") -> None:
         confirmed = self._reached()
         if self._replica.position.next_offset >= confirmed:
-            read_page(self._view, query, future)
+            read_page(self._items, query, future)
         else:
             self._tasks.spawn("query", self._query_later(query, confirmed, future))
 
@@ -308,7 +308,7 @@ class WritePath:
             if not future.done():
                 future.set_exception(error)
         else:
-            read_page(self._view, query, future)
+            read_page(self._items, query, future)
 
     def _define(self, waiting: Waiting, wanted: Define) -> None:
         """Definitions come late, twice, and from processes that know of no later one: only a greater revision is appended (R17)."""

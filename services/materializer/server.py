@@ -78,7 +78,7 @@ class MaterializerService:
         replica = self._replica(request.log_id)
         if _is_behind(replica.position, request):
             return self._later(replica, request, self.get)
-        stored = replica.view.get(request.key)
+        stored = replica.items.get(request.key)
         return Got(None if stored is None else stored.image, replica.position.next_offset)
 
     def get_many(self, request: GetMany) -> "GotMany | asyncio.Future[GotMany]":
@@ -86,7 +86,7 @@ class MaterializerService:
         replica = self._replica(request.log_id)
         if _is_behind(replica.position, request):
             return self._later(replica, request, self.get_many)
-        return images_of(request.keys, replica.view.get, replica.position.next_offset)
+        return images_of(request.keys, replica.items.get, replica.position.next_offset)
 
     def query(self, request: Query) -> "asyncio.Future[Page]":
         """One page as the view has it."""
@@ -94,7 +94,7 @@ class MaterializerService:
         if _is_behind(replica.position, request):
             return self._later(replica, request, self.query)
         page: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
-        read_page(replica.view, request, page)
+        read_page(replica.items, request, page)
         return page
 
     def _later(self, replica: Replica, request: Read, answer: Callable[[Any], Any]) -> "asyncio.Future[Any]":

@@ -98,7 +98,7 @@ class LmdbView:
                 value = txn.get(key)
         except lmdb.Error as error:
             raise translated(error) from error
-        return None if value is None else StoredItem(*decode_item(value))
+        return None if value is None else StoredItem(*decode_item(key, value))
 
     def scan(
         self,
@@ -112,7 +112,7 @@ class LmdbView:
             with self._env.begin(db=self._items) as txn, txn.cursor() as cursor:
                 rows = _down(cursor, low, high) if reverse else _up(cursor, low, high)
                 for key, value in rows:
-                    yield key, StoredItem(*decode_item(value))
+                    yield key, StoredItem(*decode_item(key, value))
         except lmdb.Error as error:
             raise translated(error) from error
 
@@ -131,7 +131,7 @@ class LmdbView:
                     value = txn.get(item_key, db=self._items)
                     if value is None:
                         raise DamagedDataError(f"the derived row {key.hex()} leads to no item")
-                    yield DerivedRow(key, item_key, StoredItem(*decode_item(value)))
+                    yield DerivedRow(key, item_key, StoredItem(*decode_item(item_key, value)))
         except lmdb.Error as error:
             raise translated(error) from error
 
@@ -150,7 +150,10 @@ class LmdbView:
         """See `ViewReader.snapshot`."""
         try:
             with self._env.begin(db=self._items) as txn, txn.cursor() as cursor:
-                yield self._position, ((key, StoredItem(*decode_item(value))) for key, value in _up(cursor, b"", None))
+                yield (
+                    self._position,
+                    ((key, StoredItem(*decode_item(key, value))) for key, value in _up(cursor, b"", None)),
+                )
         except lmdb.Error as error:
             raise translated(error) from error
 
@@ -226,7 +229,7 @@ class LmdbView:
             for key, value in _up(cursor, low, None):
                 if derived >= _DERIVE_ITEMS or derived_bytes >= _DERIVE_BYTES:
                     return key
-                self._move_rows(txn, key, rows_due(self._laid, key, decode_item(value)[1]))
+                self._move_rows(txn, key, rows_due(self._laid, key, decode_item(key, value)[1]))
                 derived += 1
                 derived_bytes += len(value)
         return None
@@ -236,12 +239,12 @@ class LmdbView:
         for key, item in changes:
             if derives:
                 old = txn.get(key)
-                before = None if old is None else decode_item(old)[1]
+                before = None if old is None else decode_item(key, old)[1]
                 self._move_rows(txn, key, row_moves(self._laid, key, before, None if item is None else item.image))
             if item is None:
                 txn.delete(key)
             else:
-                txn.put(key, encode_item(item.timestamp_us, item.image))
+                txn.put(key, encode_item(key, item.timestamp_us, item.image))
 
     def _move_rows(self, txn: "lmdb.Transaction[bytes]", key: bytes, moves: RowMoves) -> None:
         for row in moves.gone:

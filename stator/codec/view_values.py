@@ -1,17 +1,19 @@
 """What lies in a view: an item's version and image under its key, and the position the view stands at.
 
-    item       8 bytes timestamp_us, big-endian | canonical DynamoDB-JSON
+    item       8 bytes timestamp_us | 4 bytes CRC-32 of key, timestamp and image, big-endian | image, canonical DynamoDB-JSON
     position   msgpack array: format, next offset, lanes, timestamp_us, closed_us, digest (16 bytes), items, item bytes,
                definition, base, base offset, open prepares (txid, prepared_us, record),
                marks (offset, digest, items, item bytes)
     layouts    msgpack array of arrays, the layout in force first: sort keys of the local indexes (name, type), expiry attribute
     carried    under a token: 8 bytes timestamp_us, 8 offset, 4 number, big-endian
 
-The image stays opaque so that a read splices it into its answer. Fields are only ever added at the end of the position;
-a change of meaning takes a new format number, and views of another format are rebuilt from the log.
+The image stays opaque so that a read splices it into its answer. Nothing is read without its checksum: a leader that decided on an
+item which a disk made up would be believed, since what it decides is what the log says. Fields are only ever added at the end of
+the position; a change of meaning takes a new format number, and views of another format are rebuilt from the log.
 """
 
 from struct import Struct
+from zlib import crc32
 
 import msgspec
 
@@ -32,9 +34,10 @@ from stator.model.tables import KeyAttribute, KeyType
 from stator.rules.local_rows import LaidOut, LocalLayout
 from stator.rules.request_tokens import Carried
 
-FORMAT = 4
+FORMAT = 5
 
-_TIMESTAMP = Struct(">Q")
+_ITEM = Struct(">QI")
+_TIMESTAMP_BYTES = 8
 _CARRIED = Struct(">QQI")
 _DIGEST_BYTES = 16
 
@@ -95,16 +98,21 @@ _decoder = msgspec.msgpack.Decoder(_Position)
 _layouts_decoder = msgspec.msgpack.Decoder(list[_Layout])
 
 
-def encode_item(timestamp_us: TimestampUs, image: bytes) -> bytes:
+def encode_item(key: bytes, timestamp_us: TimestampUs, image: bytes) -> bytes:
     """The stored value of an item."""
-    return _TIMESTAMP.pack(timestamp_us) + image
+    checksum = crc32(image, crc32(key + timestamp_us.to_bytes(_TIMESTAMP_BYTES, "big")))
+    return _ITEM.pack(timestamp_us, checksum) + image
 
 
-def decode_item(value: bytes) -> tuple[TimestampUs, bytes]:
-    """Version and image of a stored value. Raises DamagedDataError when it is too short to be one."""
-    if len(value) < _TIMESTAMP.size:
-        raise DamagedDataError(f"a stored item of {len(value)} bytes has no version")
-    return TimestampUs(_TIMESTAMP.unpack_from(value)[0]), value[_TIMESTAMP.size :]
+def decode_item(key: bytes, value: bytes) -> tuple[TimestampUs, bytes]:
+    """Version and image of what is stored under a key. Raises DamagedDataError when it is not what was stored there."""
+    if len(value) < _ITEM.size:
+        raise DamagedDataError(f"a stored item has {len(value)} bytes, and no whole head")
+    timestamp_us, checksum = _ITEM.unpack_from(value)
+    image = value[_ITEM.size :]
+    if crc32(image, crc32(key + value[:_TIMESTAMP_BYTES])) != checksum:
+        raise DamagedDataError("a stored item does not have the checksum that it was stored with")
+    return TimestampUs(timestamp_us), image
 
 
 def encode_carried(carried: Carried) -> bytes:

@@ -40,22 +40,15 @@ class DerivedRow(NamedTuple):
     item: StoredItem
 
 
-class ViewReader(Protocol):
-    """Sees committed state only; each call sees one consistent snapshot."""
+class ItemReader(Protocol):
+    """What requests are answered from. Sees committed state only; each call sees one consistent snapshot.
+
+    Everything raises DamagedDataError for what does not have the checksum that it was stored with, but for `GuardedView`.
+    """
 
     @property
     def position(self) -> LogPosition:
         """How far the view has folded its log."""
-        ...
-
-    @property
-    def layout(self) -> LocalLayout:
-        """Which rows the view derives from its items."""
-        ...
-
-    @property
-    def derived(self) -> bool:
-        """Whether it has done so for all of them: if not, call `derive`."""
         ...
 
     def get(self, key: bytes) -> StoredItem | None:
@@ -81,6 +74,20 @@ class ViewReader(Protocol):
         """Where the newest request of this token was carried, if the view still knows: it does for `request_tokens.WINDOW_US`
         before its position's timestamp, and may know of older ones too.
         """
+        ...
+
+
+class ViewReader(ItemReader, Protocol):
+    """And what only the keeper of a view asks of it."""
+
+    @property
+    def layout(self) -> LocalLayout:
+        """Which rows the view derives from its items."""
+        ...
+
+    @property
+    def derived(self) -> bool:
+        """Whether it has done so for all of them: if not, call `derive`."""
         ...
 
     def snapshot(self) -> AbstractContextManager[tuple[LogPosition, Iterator[tuple[bytes, StoredItem]]]]:

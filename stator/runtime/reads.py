@@ -15,7 +15,7 @@ from stator.model.attributes import item_size
 from stator.model.item import Item, decode_image, encode_image
 from stator.model.key_order import after_prefix
 from stator.model.positions import OWN_LANE, Offset
-from stator.ports.view import StoredItem, ViewReader
+from stator.ports.view import ItemReader, StoredItem
 from stator.rules.capacity import read_units
 from stator.rules.commands import GotMany, Page, Query, Size
 from stator.rules.key_spans import Span, after_key
@@ -34,7 +34,7 @@ ANSWER_BYTES_MAX = 32 * 1024 * 1024
 class PageReading:
     """A page in the making. Each item is as the view has it when its piece is read."""
 
-    def __init__(self, view: ViewReader, query: Query) -> None:
+    def __init__(self, view: ItemReader, query: Query) -> None:
         self._view = view
         self._query = query
         self._filter = None if query.filter is None else parse_condition(query.filter.text)
@@ -144,7 +144,7 @@ def _stretch(query: Query) -> Span:
     return Span(rows + query.low, after_prefix(rows) if query.high is None else rows + query.high)
 
 
-def read_page(view: ViewReader, query: Query, future: "asyncio.Future[Page]") -> None:
+def read_page(view: ItemReader, query: Query, future: "asyncio.Future[Page]") -> None:
     """Read a page for `future`: at once, if it is one piece, and else a piece in each turn of the loop."""
     _read_on(PageReading(view, query), future)
 

@@ -28,11 +28,12 @@ from stator.model.errors import DamagedDataError, DivergedError, LogError
 from stator.model.positions import OWN_LANE, Epoch, LaneState, LogId, LogPosition, Offset
 from stator.model.records import Base, Effect, Envelope, Kind, LogMessage, source_reached
 from stator.ports.log import LogSource
-from stator.ports.view import ViewWriter
+from stator.ports.view import ItemReader, ViewWriter
 from stator.rules.acceptance import accept
 from stator.rules.local_rows import NO_ROWS
 from stator.rules.request_tokens import Token, tokens_of
 from stator.runtime.gathered_changes import GatheredChanges
+from stator.runtime.guarded_view import GuardedView
 from stator.runtime.marks import Marks
 
 _log = structlog.get_logger()
@@ -66,6 +67,8 @@ class Replica:
         """`remembers`: the view is to know repeated requests, for a process that may lead the log."""
         self.log_id = log_id
         self.view = view
+        self.items: ItemReader = GuardedView(view, self.distrust)
+        """The view for those who answer requests from it."""
         self.observers: list[Accepted] = []
         self.on_damage: list[Callable[[DamagedDataError], None]] = []
         """Told when the log or the view does not check: from now on nothing may be read from the view, until it is `trusted`."""

@@ -1,7 +1,7 @@
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from stator.adapters.view_lmdb import LmdbViews
 from stator.model.errors import DamagedDataError, StartupError
 from stator.model.positions import LogPosition
 from stator.ports.view import Change, Views
-from tests.contracts.view_contract import ViewContract, at, contents, derived, post, put, rows_due
+from tests.contracts.view_contract import BY_LIKES, ViewContract, at, contents, derived, lay_out, post, put, rows_due
 
 MAP_BYTES = 256 * 1024 * 1024
 
@@ -129,6 +129,29 @@ def test_a_damaged_view_is_discarded_and_others_are_kept(place: Path, damage: st
     assert [(line["event"], line["log_id"]) for line in lines] == [("view_discarded", 1)]
     assert contents(views.open(1)) == []
     assert views.open(2).position == at(7)
+    views.close()
+
+
+@pytest.mark.parametrize("forge", [lambda value: value[:-1] + b"!", lambda value: value[:4], lambda _: b""])
+def test_an_item_that_a_disk_changed_is_read_by_nobody(place: Path, forge: Callable[[bytes], bytes]) -> None:
+    views = opened(place)
+    view = views.open(1)
+    lay_out(view, BY_LIKES)
+    view.apply([post(b"a", 1), post(b"b", 2)], at(1))
+    with view._env.begin(write=True, db=view._items) as txn:
+        txn.put(b"b", forge(txn.get(b"b") or b""))
+    assert view.get(b"a") is not None
+    readings: list[Callable[[], object]] = [
+        lambda: view.get(b"b"),
+        lambda: list(view.scan(b"", None)),
+        lambda: list(view.rows(b"", None)),
+        lambda: contents(view),
+        lambda: view.apply([post(b"b", 3)], at(2)),
+    ]
+    for read in readings:
+        with pytest.raises(DamagedDataError, match="a stored item"):
+            read()
+    assert view.position == at(1)
     views.close()
 
 

@@ -31,8 +31,9 @@ from stator.model.tables import KeyAttribute
 from stator.rules.local_rows import NO_ROWS, LaidOut, LocalLayout
 from stator.rules.request_tokens import Carried, token_of
 
+KEY = b"\x00key"
 ITEM = (TimestampUs(1_700_000_000_000_001), b'{"pk":{"S":"a"}}')
-ITEM_V1 = bytes.fromhex("00060a24181e40017b22706b223a7b2253223a2261227d7d")
+ITEM_V5 = bytes.fromhex("00060a24181e40012008ffcc7b22706b223a7b2253223a2261227d7d")
 
 POSITION = LogPosition(
     next_offset=Offset(1_000_000),
@@ -51,8 +52,8 @@ POSITION = LogPosition(
     prepares=(OpenPrepare(b"txid", TimestampUs(1_700_000_000_000_001), b"record"),),
     marks=(Mark(Offset(999_000), 2**127 + 2, 3, 301), Mark(Offset(1_000_000), 1, 2, 300)),
 )
-POSITION_V4 = bytes.fromhex(
-    "9d04ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
+POSITION_V5 = bytes.fromhex(
+    "9d05ce000f424092970003cfffffffffffffffff0ccf0123456789abcdefffc097110105000929940207030bcf00060a2418"
     "1e4001cf00060a24181e4000c4108000000000000000000000000000000102cd012cc4027b7dd928736e617073686f74732f"
     "30303030303030312f303030303030303030303030303030392e736e6170029193c40474786964cf00060a24181e4001c406"
     "7265636f72649294ce000f3e58c4108000000000000000000000000000000203cd012d94ce000f4240c41000000000000000"
@@ -60,14 +61,14 @@ POSITION_V4 = bytes.fromhex(
 )
 
 
-def test_version_1_items_still_load_and_are_written_the_same() -> None:
-    assert decode_item(ITEM_V1) == ITEM
-    assert encode_item(*ITEM) == ITEM_V1
+def test_version_5_items_still_load_and_are_written_the_same() -> None:
+    assert decode_item(KEY, ITEM_V5) == ITEM
+    assert encode_item(KEY, *ITEM) == ITEM_V5
 
 
-def test_version_4_positions_still_load_and_are_written_the_same() -> None:
-    assert decode_position(POSITION_V4) == POSITION
-    assert encode_position(POSITION) == POSITION_V4
+def test_version_5_positions_still_load_and_are_written_the_same() -> None:
+    assert decode_position(POSITION_V5) == POSITION
+    assert encode_position(POSITION) == POSITION_V5
 
 
 def test_no_field_of_a_position_is_forgotten() -> None:
@@ -78,20 +79,32 @@ def test_no_field_of_a_position_is_forgotten() -> None:
 
 
 def test_another_format_is_recognised() -> None:
-    with pytest.raises(DamagedDataError, match="format 3"):
-        decode_position(POSITION_V4.replace(b"\x9d\x04", b"\x9d\x03", 1))
+    with pytest.raises(DamagedDataError, match="format 4"):
+        decode_position(POSITION_V5.replace(b"\x9d\x05", b"\x9d\x04", 1))
 
 
-@pytest.mark.parametrize("length", range(len(POSITION_V4)))
+@pytest.mark.parametrize("length", range(len(POSITION_V5)))
 def test_a_cut_position_is_damaged(length: int) -> None:
     with pytest.raises(DamagedDataError):
-        decode_position(POSITION_V4[:length])
+        decode_position(POSITION_V5[:length])
 
 
-@pytest.mark.parametrize("length", range(8))
-def test_an_item_without_a_version_is_damaged(length: int) -> None:
+@pytest.mark.parametrize("length", range(len(ITEM_V5)))
+def test_a_cut_item_is_damaged(length: int) -> None:
     with pytest.raises(DamagedDataError):
-        decode_item(ITEM_V1[:length])
+        decode_item(KEY, ITEM_V5[:length])
+
+
+@pytest.mark.parametrize("bit", range(8 * len(ITEM_V5)))
+def test_an_item_with_one_bit_wrong_is_damaged(bit: int) -> None:
+    wrong = int.from_bytes(ITEM_V5, "big") ^ 1 << bit
+    with pytest.raises(DamagedDataError, match="checksum"):
+        decode_item(KEY, wrong.to_bytes(len(ITEM_V5), "big"))
+
+
+def test_an_item_under_another_key_is_damaged() -> None:
+    with pytest.raises(DamagedDataError, match="checksum"):
+        decode_item(b"\x00kez", ITEM_V5)
 
 
 LAID = LaidOut(LocalLayout((KeyAttribute("likes", "N"), KeyAttribute("när", "S")), "gone_at"), (NO_ROWS,))

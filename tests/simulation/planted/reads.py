@@ -36,7 +36,7 @@ def queries_read_what_is_there(patch: Patch) -> None:
     """A strong query reads the view as it is, though what was confirmed may not be in it yet (R10)."""
 
     def hasty(self: Any, query: Query, future: Any) -> None:
-        read_page(self._view, query, future)
+        read_page(self._items, query, future)
 
     patch.setattr(write_path.WritePath, "_query", hasty)
 
