@@ -51,6 +51,7 @@ from ..router.server import HttpServer, start_server
 from ..streams.log_history import LogChangeHistory
 from .readers import HeldBack, HeldHere
 from .settings import StandaloneSettings
+from .views_of_log import ViewsOfLog
 
 NODE = "standalone"
 """The one node there is."""
@@ -82,14 +83,14 @@ class Standalone:
         self._vitals = Vitals(NODE, "standalone", self._clock, settings.data)
         self._admin = AdminPort(settings.host, settings.admin_port, self._vitals)
         self._log = LmdbLog(settings.data)
-        self._views = LmdbViews(settings.data / "views")
+        self._views = ViewsOfLog(LmdbViews(settings.data / "views"), self._log.known_end)
         self._scratch = LmdbViews(settings.data / "scratch")
         self._delayed = self._delayed_views(settings.data / "delayed")
         self._archive = DirectoryArchive(settings.data / "archive")
 
-    def _delayed_views(self, directory: Path) -> LmdbViews | None:
+    def _delayed_views(self, directory: Path) -> ViewsOfLog | None:
         if self._settings.materializer_delay_s:
-            return LmdbViews(directory)
+            return ViewsOfLog(LmdbViews(directory), self._log.known_end)
         shutil.rmtree(directory, ignore_errors=True)  # of another time, when there was a delay
         return None
 
