@@ -13,7 +13,7 @@ import structlog
 
 from stator.codec.log_records import decode_envelope, decode_index_batch, decode_progress
 from stator.model.errors import DamagedDataError, DomainError, LogError
-from stator.model.positions import LaneId, LaneState, LogId, LogPosition, Offset
+from stator.model.positions import Epoch, LaneId, LaneState, LogId, LogPosition, Offset
 from stator.model.records import Envelope, Kind, LogMessage, source_reached
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
@@ -54,6 +54,7 @@ class IndexLog:
         self._ids = ids
         self._next_offset = known.next_offset
         self._lanes = dict(known.lanes)
+        self._tried: dict[LaneId, Epoch] = {}
         self._watchers: dict[LaneId, LaneWatcher] = {}
         self._damaged: DamagedDataError | None = None
         self._moved = asyncio.Event()
@@ -61,6 +62,11 @@ class IndexLog:
     def lane(self, lane: LaneId) -> LaneState:
         """Where a lane stands, as far as the log has been read."""
         return self._lanes.get(lane, LaneState())
+
+    def next_epoch(self, lane: LaneId) -> Epoch:
+        """An epoch for a Claim: higher than all that were read, and than all that were given here, whose Claims may yet land."""
+        self._tried[lane] = Epoch(max(self.lane(lane).epoch, self._tried.get(lane, 0)) + 1)
+        return self._tried[lane]
 
     def watch(self, lane: LaneId, watcher: LaneWatcher) -> None:
         """Tell `watcher` from now on; a lane has one, the last that asked."""

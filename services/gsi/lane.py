@@ -34,6 +34,7 @@ from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
 from stator.rules.acceptance import chain_after
+from stator.rules.append_patience import Patience
 
 from .index_log import IndexLog
 
@@ -41,9 +42,6 @@ _log = structlog.get_logger()
 
 BATCH_BYTES_MAX = 1024 * 1024
 """Rows in one index record, unless a single row has more."""
-
-PATIENCE_S = 2.0
-"""How long a Claim may stay unread before a higher one is sent, and a record before the lane is in doubt."""
 
 
 class State(Enum):
@@ -73,9 +71,12 @@ class Lane:
         log: Log,
         clock: Clock,
         ids: IdSource,
+        patience: Patience,
         changed: Callable[[], None],
     ) -> None:
-        """`changed` is called when the lane was claimed, a record was confirmed, or the lane failed."""
+        """`patience`: how long a Claim may stay unread before a higher one is sent, and a record before the lane is in doubt.
+        `changed` is called when the lane was claimed, a record was confirmed, or the lane failed.
+        """
         self.state = State.IDLE
         self.failure: DomainError | None = None
         """NotLeaderError: somebody else claimed. LogError: an append is in doubt. DamagedDataError: give up."""
@@ -94,6 +95,8 @@ class Lane:
         self._changed = changed
         self._epoch = Epoch(0)
         self._writer = WriterId(0)
+        self._patience = patience
+        self._claimed_at = 0.0
         self._claim_patience_ends = 0.0
         self._seq = Seq(0)
         self._chain = 0
@@ -113,9 +116,10 @@ class Lane:
         """Send a Claim, one that is higher than all that are known. The index log should have been read to its end."""
         state = self._index_log.lane(self._lane)
         self.state = State.CLAIMING
-        self._epoch = Epoch(max(state.epoch, self._epoch) + 1)
+        self._epoch = self._index_log.next_epoch(self._lane)
         self._writer = WriterId(self._ids.bits64())
-        self._claim_patience_ends = self._clock.monotonic() + PATIENCE_S + self._ids.jitter(0.05, 0.5)
+        self._claimed_at = self._clock.monotonic()
+        self._claim_patience_ends = self._claimed_at + self._patience.seconds + self._ids.jitter(0.05, 0.5)
         timestamp_us = TimestampUs(self._clock.now_us())
         raw = self._envelope(Kind.CLAIM, Seq(0), state.chain, timestamp_us, CLAIM, encode_claim(self._node))
         self._log.append(self._index_log.log_id, raw, _ignore)
@@ -197,9 +201,15 @@ class Lane:
         """Look at the clock: claim again, or doubt what has been in flight for too long."""
         now = self._clock.monotonic()
         if self.state is State.CLAIMING and now >= self._claim_patience_ends:
+            self._patience.ran_out()
             self.claim()
-        elif self.state is State.WRITING and self._in_flight and now - self._in_flight[0].sent_at >= PATIENCE_S:
-            self.failed(LogError(f"index log {self._index_log.log_id}: an append was not seen for {PATIENCE_S:.0f} s"))
+        elif self.state is State.WRITING and self._in_flight:
+            waited_s = now - self._in_flight[0].sent_at
+            if waited_s >= self._patience.seconds:
+                self._patience.ran_out()
+                self.failed(
+                    LogError(f"index log {self._index_log.log_id}: an append was not seen for {waited_s:.0f} s")
+                )
 
     def accepted(self, record: Envelope, state: LaneState) -> None:
         """See `LaneWatcher.accepted`."""
@@ -209,6 +219,7 @@ class Lane:
             while self._in_flight and self._in_flight[0].seq <= record.seq:
                 sent = self._in_flight.popleft()
                 self.unconfirmed_bytes -= sent.size_bytes
+                self._patience.took(self._clock.monotonic() - sent.sent_at)
                 if sent.completes is not None:
                     self.confirmed = sent.completes
             if not self._in_flight:
@@ -221,6 +232,7 @@ class Lane:
             self._chain = state.chain
             self.written = self.confirmed = source_position(state)
             self.written_at = self._clock.monotonic()
+            self._patience.took(self.written_at - self._claimed_at)
             self._changed()
         elif record.epoch >= self._epoch:
             self.failed(NotLeaderError(decode_claim(record)))

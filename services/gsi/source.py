@@ -16,6 +16,7 @@ from stator.model.tables import Table
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log, LogReader
+from stator.rules.append_patience import Patience
 
 from .base_items import BaseItems
 from .index_log import RETRY_S, IndexLog, IndexLogs
@@ -57,6 +58,7 @@ class IndexedSource:
         self._log = log
         self._clock = clock
         self._ids = ids
+        self._patience = Patience()
 
     async def run(self) -> None:
         """Propagate until cancelled, or until a log turns out damaged."""
@@ -79,7 +81,16 @@ class IndexedSource:
         """Hold all lanes until something ends that: what it was."""
 
         def open_lane(log_id: LogId, changed: Callable[[], None]) -> Lane:
-            return Lane(index_logs[log_id], self.source, self._node, self._log, self._clock, self._ids, changed)
+            return Lane(
+                index_logs[log_id],
+                self.source,
+                self._node,
+                self._log,
+                self._clock,
+                self._ids,
+                self._patience,
+                changed,
+            )
 
         failures: list[BaseException] = []
         with closing(Propagator(self.table, self.source, open_lane, self._base_items, self._clock)) as propagator:

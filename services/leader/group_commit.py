@@ -17,6 +17,7 @@ from stator.model.positions import OWN_LANE, LaneState, LogId, Offset, Seq, Time
 from stator.model.records import Effect, Kind
 from stator.ports.log import MESSAGE_BYTES_MAX, Log
 from stator.rules.acceptance import chain_after
+from stator.rules.append_patience import Patience
 
 from .append_meter import AppendMeter
 from .lease import Lease, Waiting
@@ -63,6 +64,7 @@ class GroupCommit:
         on_doubt: Callable[[], None],
         meter: AppendMeter,
         lease: Lease,
+        patience: Patience,
     ) -> None:
         self.confirmed_seq = Seq(0)
         self.confirmed_offset = claim_offset
@@ -74,6 +76,7 @@ class GroupCommit:
         self._on_doubt = on_doubt
         self._meter = meter
         self._lease = lease
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._open: deque[Batch] = deque()
         self._in_flight: deque[Batch] = deque()
@@ -197,6 +200,7 @@ class GroupCommit:
         batch = self._in_flight.popleft()
         self.confirmed_seq = batch.seq
         self.confirmed_offset = offset
+        self._patience.took(self._loop.time() - batch.sent_at)
         self._meter.confirmed(batch.began_at, len(batch.effects))
         self._lease.renew(batch.began_at)
         self._lease.answer(batch.waiting)

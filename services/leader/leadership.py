@@ -42,7 +42,8 @@ from stator.model.records import Effect, Envelope, Kind, Preparation
 from stator.ports.clock import Clock
 from stator.ports.identity import IdSource
 from stator.ports.log import Log
-from stator.rules.commands import Define, Defined
+from stator.rules.append_patience import Patience
+from stator.rules.commands import Close, Define, Defined
 from stator.runtime.lifecycle import Tasks
 from stator.runtime.replica import Replica
 
@@ -56,12 +57,10 @@ from .write_path import Request, WritePath
 
 _log = structlog.get_logger()
 
-CLAIM_PATIENCE_S = 2.0
-"""How long a Claim may stay unread before a higher one is sent."""
-
-APPEND_PATIENCE_S = 2.0
-"""How long a record may stay unconfirmed before its outcome is asked for by a Claim. Under the router's 5 s, above what a
-broker failover takes (`replica.lag.time.max.ms` 3 s only delays: the Claim then queues behind the record and both land)."""
+LOOK_S = 1.0
+"""How often a leader looks whether a record has stayed unconfirmed for longer than its patience, and has to be asked after by a
+Claim.
+"""
 
 HOLD_S = 10.0
 """How long a leader that claims its own partition again (R8) tells the others that it leads. Until then they leave it alone, so
@@ -73,6 +72,11 @@ WAITING_MAX = 10_000
 
 DRAIN_S = 0.5
 """How long a leader that hands a partition on waits for what it has taken, once it is ready."""
+
+QUICK_S = 0.4
+"""How long an append may take in a log that is handed over: two more of them, a Release and a Claim, have to be through while
+requests are kept.
+"""
 
 SUCCESSION_S = 1.0
 """How long it then keeps requests for its successor's Claim, before it sends them to look for themselves."""
@@ -133,6 +137,9 @@ class Leadership:
         )  # not the writer before its Claim is accepted: records of the epoch before may still come
         self._last_timestamp_us = TimestampUs(0)
         self._epoch_tried = Epoch(0)
+        self._claims: dict[WriterId, Epoch] = {}
+        """Our own Claims that may yet be accepted."""
+        self._patience = Patience()
         self._waiting: list[tuple[Request, asyncio.Future[Any]]] = []
         self._unmaterialized = Unmaterialized(replica.items)
         self._lease = Lease(
@@ -244,9 +251,12 @@ class Leadership:
                 fingerprint(CLAIM),
                 encode_claim(self._node),
             )
+            self._claims[self._candidate] = self._epoch_tried
             self._claimed_at = self._clock.monotonic()
             self._log.append(self._log_id, raw, lambda _offset, _error: None)
-            await asyncio.wait([ended], timeout=CLAIM_PATIENCE_S + self._ids.jitter(0.05, 0.5))
+            read, _ = await asyncio.wait([ended], timeout=self._patience.seconds + self._ids.jitter(0.05, 0.5))
+            if not read:
+                self._patience.ran_out()
 
     async def _catch_up(self) -> None:
         while True:
@@ -275,8 +285,13 @@ class Leadership:
 
     def _accepted(self, offset: Offset, record: Envelope) -> None:
         if record.kind is Kind.CLAIM:
+            ours = record.writer in self._claims
+            self._claims = {writer: epoch for writer, epoch in self._claims.items() if epoch > record.epoch}
             if record.writer == self._candidate:
                 self._won(offset, record)
+            elif ours:
+                self._outbid()
+                return
             else:
                 self._lost(record)
         elif self._group is not None and record.writer == self._writer and record.epoch == self.epoch:
@@ -292,6 +307,7 @@ class Leadership:
 
     def _won(self, offset: Offset, record: Envelope) -> None:
         undecided = self._end_epoch()
+        self._patience.took(self._clock.monotonic() - self._claimed_at)
         self.state = State.LEADING
         self.epoch = record.epoch
         self._writer = record.writer
@@ -307,6 +323,7 @@ class Leadership:
             self._doubt,
             self._meter,
             self._lease,
+            self._patience,
         )
         self._group = group
         self._stamping = Stamping(self.replica.view, group)
@@ -330,6 +347,11 @@ class Leadership:
                 self._submit(request, future)
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(True)
+
+    def _outbid(self) -> None:
+        """A Claim of ours is accepted, and we sent a later one, or gave up. Nobody leads by it: who waits goes on waiting."""
+        self.leader_hint = None
+        self._lease.outbid()
 
     def _lost(self, record: Envelope) -> None:
         if self.state is State.CLAIMING and self._group is None and self._candidate == 0:
@@ -373,14 +395,15 @@ class Leadership:
     def _watch(self) -> None:
         if not self._watching:
             self._watching = True
-            asyncio.get_running_loop().call_later(APPEND_PATIENCE_S / 2, self._check_patience)
+            asyncio.get_running_loop().call_later(LOOK_S, self._check_patience)
 
     def _check_patience(self) -> None:
         self._watching = False
         if self._group is None or self.state is not State.LEADING or self._group.idle:
             return
         sent_at = self._group.oldest_sent_at()
-        if sent_at is not None and asyncio.get_running_loop().time() - sent_at >= APPEND_PATIENCE_S:
+        if sent_at is not None and asyncio.get_running_loop().time() - sent_at >= self._patience.seconds:
+            self._patience.ran_out()
             self._doubt()
         else:
             self._watch()
@@ -401,12 +424,20 @@ class Leadership:
 
     async def hand_over(self) -> bool:
         """Hand the partition on (R11) to a process that waits for it, and claim it again if nobody has in time. Whoever asks for
-        something meanwhile waits, and is told nothing but who leads then. False if that is this process again.
+        something meanwhile waits, and is told nothing but who leads then. False if that is this process again, or still: where
+        appends take long nothing is handed on, for that would take long as well.
         """
+        if not await self._log_is_quick():
+            return False
         group = await self._hand_on()
         if group is not None:
             self._claim_again(group)
         return self.state is State.FOLLOWING
+
+    async def _log_is_quick(self) -> bool:
+        append = self.submit(Close(self._log_id))
+        await asyncio.wait([append], timeout=QUICK_S)
+        return not append.cancel() and append.exception() is None
 
     async def _hand_on(self) -> GroupCommit | None:
         """Have what was taken confirmed and answered, then say in the log that nobody need wait for this process's lease. Requests

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from stator.model.errors import DomainError
 from stator.model.records import Kind
-from stator.rules.lease import LEASE_S, Before, lease_until, passed, ready_at
+from stator.rules.lease import LEASE_S, Before, lease_until, outbid, passed, ready_at
 
 GRAIN_S = 0.001
 """Between two looks whether the wait is over: the loop counts by another clock, which may come to the end a little earlier."""
@@ -44,6 +44,10 @@ class Lease:
     def passed(self, kind: Kind, *, ours: bool) -> None:
         """Another record of the log was accepted; see `rules/lease.passed`."""
         self._before = passed(self._before, kind, ours=ours)
+
+    def outbid(self) -> None:
+        """An older Claim of ours than the one we wait for was accepted; see `rules/lease.outbid`."""
+        self._before = outbid(self._before)
 
     def begin(self, claimed_at: float) -> None:
         """Our Claim, handed to the log at `claimed_at`, is accepted; what was before it has `passed`, and it has not yet."""

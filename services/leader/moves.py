@@ -21,7 +21,7 @@ from stator.runtime.membership import Membership
 from stator.runtime.meters import Meters
 from stator.runtime.metric_names import HAND_OVERS
 
-from .leadership import DRAIN_S, SUCCESSION_S, Leadership, State
+from .leadership import DRAIN_S, QUICK_S, SUCCESSION_S, Leadership, State
 from .server import LeaderService
 
 _log = structlog.get_logger()
@@ -40,7 +40,7 @@ PAUSE_S = 0.5
 BEHIND_MAX = 100
 """Records that the one who asks may have to read yet: some milliseconds, in which requests wait."""
 
-ANSWER_S = DRAIN_S + SUCCESSION_S + 1.0
+ANSWER_S = QUICK_S + DRAIN_S + SUCCESSION_S + 1.0
 
 
 class Moves:

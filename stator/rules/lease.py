@@ -33,6 +33,11 @@ def passed(before: Before, kind: Kind, *, ours: bool) -> Before:
     return Before.OTHERS if before is Before.NOBODY else before
 
 
+def outbid(before: Before) -> Before:
+    """The same, behind a Claim of ours that we do not lead by, having sent a later one. It gave no lease, and ended none."""
+    return Before.OTHERS if before is Before.NOBODY else before
+
+
 def lease_until(sent_at: float) -> float:
     """When the lease ends that a confirmed record gives, on the clock by which it was handed to the log at `sent_at`."""
     return sent_at + LEASE_S * (1 - RATE_ERROR)

@@ -19,6 +19,9 @@ from tests.simulation.loop import Owner
 PATIENCE_S = 1.0
 """How long an append, or a question, waits for a log that is away before it is told that its outcome is unknown."""
 
+OVERLOADED_S = (2.0, 6.0)
+"""How much longer appends take while brokers are overloaded: about as long as leaders have patience, and requests time."""
+
 NEWS_S = 3.0
 """How long it takes at most until every broker has heard of a new log."""
 
@@ -37,6 +40,7 @@ class LogWeather:
         self._away_until: dict[str | LogId, float] = {}
         self._deaf_until: dict[str, float] = {}
         self._old_ends: dict[str, tuple[float, dict[LogId, Offset]]] = {}
+        self._overloaded_until = 0.0
         self._born: dict[LogId, float] = {}
         self._heard_of: dict[tuple[str, LogId], float] = {}
 
@@ -67,6 +71,14 @@ class LogWeather:
         """Nothing gets through to a log, or from a process, for a while."""
         self._away_until[what] = max(self._away_until.get(what, 0.0), self._loop.time() + seconds)
 
+    def overload(self, seconds: float) -> None:
+        """Brokers take long for each append, for a while. They lose none for that."""
+        self._overloaded_until = max(self._overloaded_until, self._loop.time() + seconds)
+
+    def extra_s(self, dice: Random) -> float:
+        """How much longer an append takes now."""
+        return dice.uniform(*OVERLOADED_S) if self._loop.time() < self._overloaded_until else 0.0
+
     def clear_at(self, node: str, log_id: LogId) -> float:
         """When this process reaches this log again."""
         return max(self._away_until.get(node, 0.0), self._away_until.get(log_id, 0.0))
@@ -83,6 +95,7 @@ class LogWeather:
         """All is well."""
         self.trouble = 0.0
         self._deaf_until.clear()
+        self._overloaded_until = 0.0
         self._away_until.clear()
         self._old_ends.clear()
 
@@ -114,6 +127,7 @@ class LossyLog:
         if at - now > PATIENCE_S and dice.random() < 0.5:
             self._report(PATIENCE_S, report, None, LogError("the log is away"))
             report = _nobody
+        at += weather.extra_s(dice)
         match fault:
             case "lost":
                 self._report(at - now, report, None, LogError("lost"))

@@ -24,6 +24,7 @@ from tests.simulation.checkers import (
     acked_in_log,
     applied_once,
     archive_equals_log,
+    calm_claims,
     definitions,
     deletion,
     eventual_reads,
@@ -59,6 +60,8 @@ LASTS_S = (15.0, 30.0, 60.0)
 """How long faults go on."""
 FAULTS = (20, 50)
 """How many there are."""
+OVERLOAD_S = (3.0, 15.0)
+"""How long brokers are overloaded at a time."""
 DOOMED = "Doomed"
 """A table that is deleted while it is used."""
 
@@ -175,6 +178,7 @@ class _Run:
         cluster.heal()
         self._tell("faults are over")
         await self._answers()
+        await self._bear_load()
         await self._quiet()
         await self._restores()
         await self._dropped()
@@ -249,6 +253,8 @@ class _Run:
         rots = Random(f"rot {self.result.seed}")
         events += [(rots.uniform(0, lasts_s), "rot") for _ in range(rots.choice((0, 0, 2, 5)))]
         events += [(others.uniform(0, lasts_s), "session") for _ in range(others.choice((0, 2, 5)))]
+        loads = Random(f"overload {self.result.seed}")
+        events += [(loads.uniform(0, lasts_s), "overload") for _ in range(loads.choice((0, 0, 1, 3)))]
         if self._lists is not None:
             draw = self._lists.dice
             events += [(draw.uniform(0, lasts_s), "transact") for _ in range(draw.choice((20, 60, 150)))]
@@ -273,6 +279,9 @@ class _Run:
                     self._under_way.append(loop.create_task(self._workload.drop(DOOMED)))
                 case "fault":
                     self._tell(f"*** {self._faults.strike()}")
+                case "overload":
+                    self._cluster.weather.overload(loads.uniform(*OVERLOAD_S))
+                    self._tell("*** overload")
                 case "rot":
                     self._tell(f"*** rot {self._rot.strike()}")
                 case "transact":
@@ -334,6 +343,19 @@ class _Run:
             self.result.problems.append(
                 f"liveness: logs {sorted(todo)} answer no write {LIVENESS_S:.0f} s after the faults ended"
             )
+
+    async def _bear_load(self) -> None:
+        """Nothing is wrong any more, but that brokers are overloaded: leaders wait for them, and go on leading."""
+        dice = Random(f"load {self.result.seed}")
+        if dice.random() < 0.75:
+            return
+        before = calm_claims.ends(self._cluster.store)
+        self._cluster.weather.overload(calm_claims.LASTS_S)
+        for _ in range(round(calm_claims.LASTS_S)):
+            self._workload.issue(self._tables)
+            await asyncio.sleep(1.0)
+        self._cluster.weather.clear()
+        self._require(calm_claims.check, self._cluster.store, before)
 
     def _lies_elsewhere(self, table: Table, log_id: LogId) -> bool:
         """Whether none of the few items of the workload lies in a partition."""

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from services.leader import group_commit, leadership
+from services.leader import group_commit, leadership, lease
 from stator.model.errors import LogError, ServiceUnavailableError
 from stator.model.positions import LaneState, Offset, TimestampUs
 from stator.model.records import Envelope, Kind
-from stator.rules import acceptance
+from stator.rules import acceptance, append_patience
+from stator.rules.lease import Before
 from tests.simulation.planting import Patch, plant
 
 
@@ -70,3 +71,27 @@ def claims_disown(patch: Patch) -> None:
 def clock_is_the_timestamp(patch: Patch) -> None:
     """Versions are the clock's, which the next leader's clock may lie behind."""
     patch.setattr(leadership.Leadership, "_timestamp", lambda self: TimestampUs(self._clock.now_us()))
+
+
+@plant("R4")
+def own_older_claims_are_a_strangers(patch: Patch) -> None:
+    """A process that claims twice takes its first Claim for somebody else's (R4). Found before it was planted."""
+    accepted = leadership.Leadership._accepted
+
+    def forgetful(self: Any, offset: Offset, record: Envelope) -> None:
+        self._claims.clear()
+        accepted(self, offset, record)
+
+    patch.setattr(leadership.Leadership, "_accepted", forgetful)
+
+
+@plant("R8")
+def patience_is_always_the_same(patch: Patch) -> None:
+    """However long the log takes, whoever appended doubts it after 2 s (R8). Found before it was planted."""
+    patch.setattr(append_patience, "PATIENCE_MAX_S", append_patience.PATIENCE_S)
+
+
+@plant("R9")
+def claims_not_led_by_count_as_led(patch: Patch) -> None:
+    """Behind a Claim of its own that it never led by, a leader takes itself for the last one who had a lease (R9)."""
+    patch.setattr(lease, "outbid", lambda _before: Before.OURSELVES)

@@ -3,14 +3,15 @@
 import asyncio
 
 from services.gsi.index_log import IndexLog
-from services.gsi.lane import PATIENCE_S, Lane, State
+from services.gsi.lane import Lane, State
 from stator.adapters.identity_seeded import SeededIds
-from stator.adapters.log_memory import MemoryLog
+from stator.adapters.log_memory import MemoryLog, MemoryLogStore
 from stator.codec.log_records import decode_envelope, decode_index_batch
 from stator.model.errors import LogError, NotLeaderError
 from stator.model.positions import LaneId, LogId, LogPosition, Offset, TimestampUs
 from stator.model.records import IndexBatch, IndexRow, Kind, SourcePosition
 from stator.ports.log import Report
+from stator.rules.append_patience import PATIENCE_S, Patience
 from tests.unit.gsi.world import World
 
 INDEX = LogId(11)
@@ -25,11 +26,16 @@ def row(number: int) -> IndexRow:
 class ScriptedLog(MemoryLog):
     """Does with each append what the test says."""
 
-    lose = False
-    report_error = False
+    def __init__(self, store: MemoryLogStore) -> None:
+        super().__init__(store)
+        self.lose = False
+        self.lost: list[bytes] = []
+        self.report_error = False
 
     def append(self, log_id: LogId, data: bytes, report: Report) -> None:
-        if not self.lose:
+        if self.lose:
+            self.lost.append(data)
+        else:
             self.store.land(log_id, data)
         if self.report_error:
             self.deliver(report, None, LogError("who knows"))
@@ -44,13 +50,14 @@ class Bench:
         self.index_log = IndexLog(self.log, INDEX, LogPosition(), self.world.clock, self.ids)
         self.following = asyncio.create_task(self.index_log.run())
         self.changes = 0
+        self.patience = Patience()
 
     @property
     def ids(self) -> SeededIds:
         return SeededIds(self.world.dice)
 
     def lane(self, node: str = "gsi-1") -> Lane:
-        return Lane(self.index_log, SOURCE, node, self.log, self.world.clock, self.ids, self._changed)
+        return Lane(self.index_log, SOURCE, node, self.log, self.world.clock, self.ids, self.patience, self._changed)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -185,6 +192,43 @@ def test_claim_that_is_not_read_is_followed_by_a_higher_one() -> None:
     asyncio.run(scenario())
 
 
+def test_who_holds_lanes_has_more_patience_with_the_next_when_it_ran_out_with_one() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        lane = await bench.claimed()
+        bench.log.lose = True
+        lane.progress(FURTHER, TimestampUs(1))
+        await bench.world.run(PATIENCE_S + 0.1)
+        lane.tick()
+        assert lane.failure is not None
+        lane.close()
+        bench.log.lose = False
+        lane = await bench.claimed()
+        bench.log.lose = True
+        lane.progress(FURTHER, TimestampUs(1))
+        await bench.world.run(PATIENCE_S + 0.1)
+        lane.tick()
+        assert lane.failure is None
+
+    asyncio.run(scenario())
+
+
+def test_a_claim_of_a_former_hold_that_lands_late_ends_no_later_hold_of_the_same_process() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        bench.log.lose = True
+        former, later = bench.lane(), bench.lane()
+        former.claim()
+        former.close()
+        later.claim()
+        for data in bench.log.lost:
+            bench.world.store.land(INDEX, data)
+        await bench.world.run(0.1)
+        assert (later.state, later.failure) == (State.WRITING, None)
+
+    asyncio.run(scenario())
+
+
 def test_lane_that_somebody_else_claims_fails_and_names_who_it_was() -> None:
     async def scenario() -> None:
         bench = Bench()
@@ -192,7 +236,7 @@ def test_lane_that_somebody_else_claims_fails_and_names_who_it_was() -> None:
         elsewhere = IndexLog(bench.log, INDEX, LogPosition(), bench.world.clock, bench.ids)
         following = asyncio.create_task(elsewhere.run())
         await bench.world.run(0.1)
-        Lane(elsewhere, SOURCE, "gsi-2", bench.log, bench.world.clock, bench.ids, lambda: None).claim()
+        Lane(elsewhere, SOURCE, "gsi-2", bench.log, bench.world.clock, bench.ids, Patience(), lambda: None).claim()
         await bench.world.run(0.1)
         assert isinstance(lane.failure, NotLeaderError)
         assert lane.failure.hint == "gsi-2"

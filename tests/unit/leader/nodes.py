@@ -26,12 +26,17 @@ SETTLED_S = SUSPECT_S + 2.0
 
 
 class FarLog(MemoryLog):
-    """A log that its process may lose sight of, while all others reach it."""
+    """A log that its process may lose sight of, while all others reach it, or that takes `late_s` for what this process appends."""
 
     in_reach = True
+    late_s = 0.0
 
     def append(self, log_id: LogId, data: bytes, report: Report) -> None:
-        if self.in_reach:
+        if not self.in_reach:
+            return
+        if self.late_s:
+            asyncio.get_running_loop().call_later(self.late_s, super().append, log_id, data, report)
+        else:
             super().append(log_id, data, report)
 
     async def end(self, log_id: LogId) -> Offset:

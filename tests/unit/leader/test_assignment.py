@@ -6,10 +6,11 @@ from random import Random
 import pytest
 
 from services.leader.assignment import ALONE_S, LOOK_S, TURN_S
-from services.leader.leadership import APPEND_PATIENCE_S, HOLD_S, SUCCESSION_S
+from services.leader.leadership import HOLD_S, SUCCESSION_S
 from stator.adapters.log_memory import MemoryLogStore
 from stator.model.errors import NotLeaderError
 from stator.model.positions import CATALOG_LOG
+from stator.rules.append_patience import PATIENCE_S
 from stator.rules.commands import Get
 from stator.runtime.membership import HEARTBEAT_S, MISSED_S, SUSPECT_S
 from tests.unit.leader.nodes import FIRST, MEMBERS, SECOND, SETTLED_S, THIRD, Node, Wires, leading, start
@@ -221,7 +222,7 @@ def test_a_leader_in_doubt_is_left_alone_for_a_while_and_then_replaced_although_
         (leader,) = [node for node in nodes if node.leads]
         leader.log.in_reach = False
         read = leader.leaders.partition(CATALOG_LOG).submit(Get(CATALOG_LOG, b"key"))
-        await asyncio.sleep(APPEND_PATIENCE_S + HOLD_S - 1.0)
+        await asyncio.sleep(PATIENCE_S + HOLD_S - 1.0)
         assert store.end(CATALOG_LOG) == 1
         await asyncio.sleep(TURN_S + SETTLED_S)
         assert (leader.name, leading(nodes), store.end(CATALOG_LOG)) == (FIRST, [SECOND], 2)

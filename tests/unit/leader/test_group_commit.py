@@ -11,6 +11,7 @@ from stator.model.errors import LogError
 from stator.model.positions import Epoch, LaneState, Offset, Seq, TimestampUs, WriterId
 from stator.model.records import Effect, Kind
 from stator.rules.acceptance import accept
+from stator.rules.append_patience import Patience
 from stator.runtime.meters import Meters
 from stator.runtime.metric_names import APPEND_DURATION, GROUP_WRITES
 from tests.unit.leader.world import LOG, SteeredLog
@@ -34,7 +35,9 @@ class Batches:
         self.time = 0.0
         meter = AppendMeter(self.meters, lambda: self.time)
         lease = Lease(lambda: self.time, by_lease=False, unclaimed=True)
-        self.group = GroupCommit(self.log, LOG, LANE, CLAIM_OFFSET, self._timestamp, self._doubt, meter, lease)
+        self.group = GroupCommit(
+            self.log, LOG, LANE, CLAIM_OFFSET, self._timestamp, self._doubt, meter, lease, Patience()
+        )
 
     def _timestamp(self) -> TimestampUs:
         self._now += 1

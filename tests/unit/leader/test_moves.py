@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from services.leader.assignment import TURN_S
-from services.leader.leadership import SUCCESSION_S
+from services.leader.leadership import QUICK_S, SUCCESSION_S
 from services.leader.moves import AGAIN_S, BEHIND_MAX, CALM_S
 from stator.adapters.log_memory import MemoryLogStore
+from stator.codec.log_records import decode_envelope
 from stator.model.item import encode_image
-from stator.model.positions import CATALOG_LOG, LogId
+from stator.model.positions import CATALOG_LOG, LogId, Offset
+from stator.model.records import Kind
 from stator.ports.peers import PeerLostError
 from stator.rules.commands import Get, HandedOver, HandOver, PutItem, Write
 from stator.runtime.partition_client import PartitionClient
@@ -144,6 +146,23 @@ def test_who_would_have_to_read_much_first_is_refused() -> None:
             await nodes[1].leaders.partition(CATALOG_LOG).submit(Get(CATALOG_LOG, b"key"))
         assert not await ask(nodes, FIRST, store.end(CATALOG_LOG) - BEHIND_MAX - 1)
         assert await ask(nodes, FIRST, store.end(CATALOG_LOG) - BEHIND_MAX)
+
+    run(scenario())
+
+
+def test_a_leader_whose_log_takes_long_hands_nothing_over_until_it_is_quick_again() -> None:
+    async def scenario() -> None:
+        store = MemoryLogStore()
+        nodes = await led_by_the_second(store, Wires())
+        await asyncio.sleep(CALM_S)
+        nodes[1].log.late_s = 2 * QUICK_S
+        assert not await ask(nodes, FIRST, 1)
+        await asyncio.sleep(2 * QUICK_S)
+        records = [decode_envelope(message.data) for message in store.messages(CATALOG_LOG, Offset(0))]
+        assert [record.kind for record in records] == [Kind.CLAIM, Kind.BARRIER]
+        nodes[1].log.late_s = 0.0
+        assert await ask(nodes, FIRST, 2)
+        assert leading(nodes) == [FIRST]
 
     run(scenario())
 

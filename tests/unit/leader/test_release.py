@@ -154,7 +154,8 @@ def test_who_hands_over_and_finds_nobody_takes_it_leads_on_and_nobody_hears_of_i
         assert not await handing_over
         assert (await meanwhile).timestamp_us > 0
         assert asyncio.get_running_loop().time() - began <= SUCCESSION_S
-        assert [kind for kind in world.kinds() if kind is not Kind.EFFECT] == [Kind.CLAIM, Kind.RELEASE, Kind.CLAIM]
+        kinds = [kind for kind in world.kinds() if kind is not Kind.EFFECT]
+        assert kinds == [Kind.CLAIM, Kind.BARRIER, Kind.RELEASE, Kind.CLAIM]
 
     run(scenario())
 

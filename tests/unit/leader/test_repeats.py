@@ -5,9 +5,9 @@ import asyncio
 import msgspec
 import pytest
 
-from services.leader.leadership import APPEND_PATIENCE_S
 from stator.model.errors import ConditionalCheckFailedError, OutcomeUnknownError, RequestError
 from stator.model.item import decode_image
+from stator.rules.append_patience import PATIENCE_S
 from stator.rules.commands import (
     DeleteItem,
     Expression,
@@ -121,7 +121,7 @@ def test_a_repeat_at_the_next_leader_is_carried_out_once_whatever_became_of_the_
         await new.partition.claim()
         assert (await submit(new, add())).attributes == counter("x", 2)
         assert (await submit(new, add())).attributes == counter("x", 2)
-        await asyncio.wait([lost], timeout=APPEND_PATIENCE_S * 2)
+        await asyncio.wait([lost], timeout=PATIENCE_S * 2)
         lost.exception()
         assert world.content() == {b"x": counter("x", 2)}
 

@@ -59,7 +59,7 @@ def land_without_offset(log: "SteeredLog", log_id: LogId, data: bytes, report: R
 class SteeredLog(MemoryLog):
     """A handle whose appends of anything but claims end as `landing` says; while `holding`, they wait on the wire.
 
-    While it is `away`, nobody learns where it ends.
+    While it is `away`, nobody learns where it ends. All that is appended, claims too, takes `late_s` to begin with.
     """
 
     def __init__(self, store: MemoryLogStore, *, exclusive: bool) -> None:
@@ -67,9 +67,16 @@ class SteeredLog(MemoryLog):
         self.landing: Landing = land
         self.holding = False
         self.away = False
+        self.late_s = 0.0
         self.on_the_wire: list[tuple[LogId, bytes, Report]] = []
 
     def append(self, log_id: LogId, data: bytes, report: Report) -> None:
+        if self.late_s:
+            asyncio.get_running_loop().call_later(self.late_s, self._arrive, log_id, data, report)
+        else:
+            self._arrive(log_id, data, report)
+
+    def _arrive(self, log_id: LogId, data: bytes, report: Report) -> None:
         if decode_envelope(data).kind is Kind.CLAIM:
             land(self, log_id, data, report)
         elif self.holding:
