@@ -7,6 +7,7 @@ import pytest
 
 from stator.codec.peer_messages import MalformedMessageError, PeerMessages, Verdict, error_classes
 from stator.model.errors import CancellationReason, DomainError, NotLeaderError, OutcomeUnknownError
+from stator.rules.commands import Get
 from stator.rules.peer_methods import REQUESTS
 
 
@@ -91,6 +92,13 @@ def test_a_token_comes_with_a_whole_hash_of_its_request(method: str, token_at: i
         release.message_of(release.read_request(release.request(1, method, message)))
     message[token_at] = ""
     release.message_of(release.read_request(release.request(1, method, message)))
+
+
+@pytest.mark.parametrize("body", [[5, b"key"], [5, b"key", 7], [5, b"key", 7, "of a later release"]])
+def test_messages_of_the_releases_before_and_after_are_read(body: list[Any]) -> None:
+    release = PeerMessages(REQUESTS)
+    request = release.read_request(release.request(1, "get", body))
+    assert release.message_of(request) == Get(5, b"key", body[2] if len(body) > 2 else 0)
 
 
 def test_no_bytes_raise_anything_else(messages: PeerMessages) -> None:
