@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.appends import Appends
 from bench.matrix import Row, Spread
+from bench.resting import Resting
 from bench.workload import KEYS
 
 CHART = "benchmarks.svg"
@@ -34,7 +35,13 @@ class Idle:
 
 
 def markdown(
-    rows: Sequence[Row], idle: Sequence[Idle], appends: Sequence[Appends], *, rounds: int, seconds: float
+    rows: Sequence[Row],
+    idle: Sequence[Idle],
+    appends: Sequence[Appends],
+    resting: Sequence[Resting],
+    *,
+    rounds: int,
+    seconds: float,
 ) -> str:
     """The whole page."""
     parts = [
@@ -60,6 +67,15 @@ def markdown(
             _table(
                 ["in flight", "appends/s", "p50 ms", "p99 ms"],
                 [[str(a.in_flight), f"{a.appends_per_s:,.0f}", f"{a.p50_ms:.2f}", f"{a.p99_ms:.2f}"] for a in appends],
+            ),
+        ]
+    if resting:
+        parts += [
+            "## A cluster at rest\n",
+            "CPU of all processes of `make cluster` while nobody asks for anything, in hundredths of a core.\n",
+            _table(
+                ["tables", "three brokers", "eleven services and MinIO"],
+                [[str(one.tables), f"{one.brokers:.0%}", f"{one.services:.0%}"] for one in resting],
             ),
         ]
     return "\n".join(parts)
