@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from services.leader import group_commit, leadership, lease
+from services.leader import group_commit, leadership
 from stator.model.errors import LogError, ServiceUnavailableError
 from stator.model.positions import LaneState, Offset, TimestampUs
 from stator.model.records import Envelope, Kind
 from stator.rules import acceptance, append_patience
-from stator.rules.lease import Before
 from tests.simulation.planting import Patch, plant
 
 
@@ -89,9 +88,3 @@ def own_older_claims_are_a_strangers(patch: Patch) -> None:
 def patience_is_always_the_same(patch: Patch) -> None:
     """However long the log takes, whoever appended doubts it after 2 s (R8). Found before it was planted."""
     patch.setattr(append_patience, "PATIENCE_MAX_S", append_patience.PATIENCE_S)
-
-
-@plant("R9")
-def claims_not_led_by_count_as_led(patch: Patch) -> None:
-    """Behind a Claim of its own that it never led by, a leader takes itself for the last one who had a lease (R9)."""
-    patch.setattr(lease, "outbid", lambda _before: Before.OURSELVES)
