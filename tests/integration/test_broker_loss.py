@@ -1,17 +1,15 @@
 """Brokers that die under load: one is not missed, two stop the writes and tell no lies, and their return is enough."""
 
 import time
-from collections.abc import Callable
 from statistics import median
 
 import pytest
 
 from tests.client_load import ClientLoad, create_table, until
+from tests.figures import Figures
 from tests.native_cluster import BROKERS, BreakableCluster
 
 pytestmark = pytest.mark.cluster
-
-Record = Callable[[str, object], None]
 
 LOAD_S = 2.0
 PAUSE_MAX_S = 15.0
@@ -21,7 +19,7 @@ ANSWERED_WITHIN_S = 7.0
 """The router's deadline of 5 s, and a machine that has other things to do."""
 
 
-def test_one_broker_is_not_missed_for_long(cluster: BreakableCluster, record_property: Record) -> None:
+def test_one_broker_is_not_missed_for_long(cluster: BreakableCluster, figures: Figures) -> None:
     create_table(cluster.endpoint, "one-broker-less")
     load = ClientLoad(cluster.endpoint, "one-broker-less")
     with load.running():
@@ -32,14 +30,14 @@ def test_one_broker_is_not_missed_for_long(cluster: BreakableCluster, record_pro
         time.sleep(LOAD_S)
         cluster.bring_back(BROKERS[0])
         time.sleep(LOAD_S)
-    record_property("longest_gap_s", load.longest_gap_s())
-    record_property("answers", load.outcomes())
+    figures("longest_gap_s", load.longest_gap_s())
+    figures("answers", load.outcomes())
     assert load.longest_gap_s() < PAUSE_MAX_S
     load.assert_kept()
 
 
 def test_without_two_brokers_nothing_is_acknowledged_and_their_return_is_enough(
-    cluster: BreakableCluster, record_property: Record
+    cluster: BreakableCluster, figures: Figures
 ) -> None:
     create_table(cluster.endpoint, "two-brokers-less")
     load = ClientLoad(cluster.endpoint, "two-brokers-less")
@@ -56,6 +54,6 @@ def test_without_two_brokers_nothing_is_acknowledged_and_their_return_is_enough(
         cluster.bring_back(*BROKERS[:2])
         back_at = time.monotonic()
         until(lambda: load.acknowledged_since(back_at) > 50, patience_s=RESUMED_WITHIN_S, complaint="no writes")
-        record_property("resumed_s", time.monotonic() - back_at)
-    record_property("answers", load.outcomes())
+        figures("resumed_s", time.monotonic() - back_at)
+    figures("answers", load.outcomes())
     load.assert_kept()
