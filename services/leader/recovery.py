@@ -69,7 +69,7 @@ class TransactionRecovery:
 
     async def _end(self, log_id: LogId, partition: Leadership, part: Preparation) -> None:
         try:
-            stands = await self._ask_ledger(Decide(LEDGER_LOG, part.txid, None))
+            stands = await self._ask_ledger(Decide(LEDGER_LOG, part.txid, None, {log_id: part.prepared_us}))
             counted = stands.prepared.get(log_id) == part.prepared_us
             commit_us = stands.commit_us if counted else None
             await partition.submit(Finish(log_id, part.txid, commit_us, part.prepared_us))

@@ -11,6 +11,7 @@ from stator.runtime.view_sweep import ViewSweep
 
 from .assignment import Assignment
 from .expire import ExpirySweep
+from .ledger_sweep import LedgerSweep
 from .moves import Moves
 from .recovery import TransactionRecovery
 from .server import LeaderService
@@ -53,6 +54,8 @@ class LeaderProcess:
         ask_ledger = partial(node.partitions.ask_leader, LEDGER_LOG, "decide")
         recovery = TransactionRecovery(self._leaders, ask_ledger, node.clock, node.tasks, node.vitals.meters)
         node.tasks.spawn("recovery", recovery.run())
+        ledger_sweep = LedgerSweep(self._leaders, node.partitions.ask_leader, node.catalog, node.clock)
+        node.tasks.spawn("ledger-sweep", ledger_sweep.run())
         node.tasks.spawn("view-sweep", ViewSweep(self._leaders.replicas, node.clock).run())
 
     def _leads(self) -> dict[int, int]:

@@ -16,7 +16,6 @@ from stator.codec.log_records import BASE, DEFINE, encode_define, fingerprint
 from stator.model.errors import (
     DamagedDataError,
     DomainError,
-    IdempotentParameterMismatchError,
     LogError,
     OutcomeUnknownError,
     TransactionConflictError,
@@ -48,6 +47,8 @@ from stator.rules.transaction_messages import (
     Decide,
     Decided,
     Finish,
+    Forget,
+    Forgotten,
     Looks,
     Prepare,
     Transact,
@@ -60,13 +61,13 @@ from stator.runtime.replica import Replica
 
 from .group_commit import RECORD_BYTES_MAX, GroupCommit
 from .lease import Lease, Waiting
-from .ledger import ruled
+from .ledger import Ruled, forgotten, ruled
 from .participant import Participant
 from .repeats import Places, Repeats
 from .transact import decide_transaction, look, repeated
 from .unmaterialized import Unmaterialized
 
-Writes = Command | WriteMany | Transact | Prepare | Finish | Decide | Define
+Writes = Command | WriteMany | Transact | Prepare | Finish | Decide | Forget | Define
 Request = Writes | Get | GetMany | TransactRead | Query | Close
 
 
@@ -147,8 +148,9 @@ class WritePath:
             case Finish():
                 self.transactions.finish(request, future)
             case Decide():
-                effects, seq, ruling = ruled(request, self._unmaterialized, self._timestamp)
-                self._log(effects, seq, Waiting(request, future, partial(_tell, ruling)))
+                self._rule(ruled(request, self._unmaterialized, self._timestamp), request, future)
+            case Forget():
+                self._rule(forgotten(request, self._unmaterialized, self._timestamp), request, future)
             case _:
                 if places := self._repeats.to_recall([request]):
                     self._tasks.spawn("recall", self._recall(places, request, future))
@@ -208,6 +210,9 @@ class WritePath:
             request.actions, self._unmaterialized, self._timestamp, held_bytes, self.transactions.holds, request_id
         )
         self._log(effects, seq, Waiting(request, future, partial(self._answer, answer)))
+
+    def _rule(self, ruling: Ruled, request: Decide | Forget, future: "asyncio.Future[Any]") -> None:
+        self._log(ruling.effects, ruling.seq, Waiting(request, future, partial(_tell, ruling.answer)))
 
     def _decide(self, command: Command) -> tuple[Effect | None, Seq | None, Outcome | DomainError]:
         """What the command changes, the record not yet in the view on which that rests, and the answer."""
@@ -358,7 +363,7 @@ class WritePath:
         return Offset(self._group.confirmed_offset + 1)
 
 
-def _tell(ruling: Decided | IdempotentParameterMismatchError, future: "asyncio.Future[Any]") -> None:
+def _tell(ruling: Decided | Forgotten | DomainError, future: "asyncio.Future[Any]") -> None:
     if isinstance(ruling, DomainError):
         future.set_exception(ruling)
     else:

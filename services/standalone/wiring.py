@@ -39,6 +39,7 @@ from ..control.tables import TableControl
 from ..gsi.base_items import archived_base_items
 from ..gsi.worker import IndexWorker
 from ..leader.expire import ExpirySweep
+from ..leader.ledger_sweep import LedgerSweep
 from ..leader.recovery import TransactionRecovery
 from ..leader.server import LeaderService
 from ..materializer.server import MaterializerService
@@ -123,6 +124,7 @@ class Standalone:
         ask_ledger = partial(partitions.ask_leader, LEDGER_LOG, "decide")
         recovery = TransactionRecovery(leaders, ask_ledger, clock, tasks, self._vitals.meters)
         tasks.spawn("recovery", recovery.run())
+        tasks.spawn("ledger-sweep", LedgerSweep(leaders, partitions.ask_leader, catalog, clock).run())
 
         control = TableControl(
             log, catalog, partitions, clock, ids, tasks, self._settings.partitions, on_duty=lambda: True

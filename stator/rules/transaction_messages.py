@@ -110,6 +110,22 @@ class Decided(msgspec.Struct, frozen=True, array_like=True):
     repeated: bool = False
 
 
+class Forget(msgspec.Struct, frozen=True, array_like=True):
+    """To the ledger's leader, in its own process: forget what nobody needs any more of the entries `keys`, now that logs are closed
+    up to these `floors`.
+    """
+
+    log_id: int
+    floors: dict[int, int]
+    keys: list[bytes]
+
+
+class Forgotten(msgspec.Struct, frozen=True, array_like=True):
+    """How many entries went."""
+
+    entries: int
+
+
 class TransactRead(msgspec.Struct, frozen=True, array_like=True):
     """To the leader of a log: look at these items, all at one moment. Without `images` only where they stand is told."""
 

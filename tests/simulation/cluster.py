@@ -17,6 +17,7 @@ from services.gsi.base_items import archived_base_items
 from services.gsi.worker import IndexWorker
 from services.leader.assignment import Assignment
 from services.leader.expire import ExpirySweep
+from services.leader.ledger_sweep import LedgerSweep
 from services.leader.moves import Moves
 from services.leader.recovery import TransactionRecovery
 from services.leader.server import LeaderService
@@ -58,6 +59,8 @@ SNAPSHOT_RECORDS = 10
 STOP_S = 0.01
 """What it takes to send the last answers."""
 TTL_SWEEP_S = 3.0
+LEDGER_SWEEP_S, LEDGER_KEEP_S = 0.5, 0.0
+"""So short that what is forgotten may still be asked for."""
 VIEW_SWEEP_S = 10.0
 CALM_S = 2.0
 """Shorter than for real leaders, so that leadership moves between one fault and the next."""
@@ -285,6 +288,9 @@ class Node:
         ask_ledger = partial(self.partitions.ask_leader, LEDGER_LOG, "decide")
         recovery = TransactionRecovery(self.leaders, ask_ledger, self.clock, self.tasks)
         self.tasks.spawn("recovery", recovery.run())
+        ask = self.partitions.ask_leader
+        sweep = LedgerSweep(self.leaders, ask, self.catalog, self.clock, LEDGER_SWEEP_S, LEDGER_KEEP_S)
+        self.tasks.spawn("ledger-sweep", sweep.run())
 
     def _sweep_views(self, replicas: Callable[[], Iterable[Replica]]) -> None:
         sweep = ViewSweep(replicas, self.clock, every_s=VIEW_SWEEP_S, look_s=VIEW_SWEEP_S / 2)

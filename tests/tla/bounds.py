@@ -10,6 +10,7 @@ WAL_INVARIANTS = ("AckedIsDurable", "FailedNeverLands", "NoStaleRead", "NoAckAnd
 TRANSACTION_INVARIANTS = (
     *("Atomic", "Once", "TruthTold", "SameOrder", "TimesRise", "ClosedStays", "ReadsWhole", "ReadsFresh"),
 )
+FORGETTING_INVARIANTS = ("Atomic", "Once", "TruthTold", "Kept")
 BARRIER = {"UseLease": "FALSE", "D": "1", "Rate": "0", "Copies": "TRUE", "Led": "FALSE"}
 LEASE = {"UseLease": "TRUE", "D": "1", "Rate": "0", "Copies": "FALSE", "Led": "FALSE"}
 LED = LEASE | {"Led": "TRUE"}
@@ -42,6 +43,12 @@ def transactions(
     return Model("Transactions", constants, TRANSACTION_INVARIANTS if finds is None else (finds,))
 
 
+def forgetting(writes: int = 0, broken: str = "none", finds: str | None = None) -> Model:
+    """A transaction over two partitions, prepared twice in each, and a ledger that forgets."""
+    constants = {"P": "{p, q}", "MaxTries": "2", "MaxWrites": str(writes), "Mutant": f'"{broken}"'}
+    return Model("Forgetting", constants, FORGETTING_INVARIANTS if finds is None else (finds,))
+
+
 SOUND = {
     "two epochs, barriers, copies": wal(BARRIER, epochs=2, seqs=2, log=4),
     "three epochs, barriers": wal(BARRIER | {"Copies": "FALSE"}, epochs=3, seqs=1, log=5),
@@ -50,6 +57,7 @@ SOUND = {
     "three epochs, leases": wal(LED, epochs=3, seqs=1, log=5),
     "two transactions, requests that come twice": transactions(writes=1, tries=2),
     "two transactions, a reader": transactions(readers="{g}"),
+    "a ledger that forgets": forgetting(),
 }
 BROKEN = {
     # R1, R6, R8, R10: no clock
@@ -81,12 +89,18 @@ BROKEN = {
     "recheck at once": transactions("{g}", broken="recheck at once", finds="ReadsWhole"),
     "recheck versions": transactions("{g}", broken="recheck versions", finds="ReadsWhole"),
     "read through lock": transactions("{g}", broken="read through lock", finds="ReadsFresh"),
+    "forget early": forgetting(broken="forget early", finds="Kept"),
+    "no floor": forgetting(broken="no floor", finds="Atomic"),
+    "asker unnamed": forgetting(broken="asker unnamed", finds="Atomic"),
+    "refused unnamed": forgetting(broken="refused unnamed", finds="TruthTold"),
+    "floor over prepare": forgetting(broken="floor over prepare", finds="Kept"),
 }
 DEEP = {
     "three epochs, barriers, copies": wal(BARRIER, epochs=3, seqs=1, log=5),
     "three epochs, leases, from the start": wal(LEASE, epochs=3, seqs=1, log=6),
     "three epochs, leases, clocks that drift": wal(DRIFT, epochs=3, seqs=1, log=5),
     "two epochs, leases, copies, clocks that drift": wal(DRIFT | {"Copies": "TRUE"}, epochs=2, seqs=2, log=5),
+    "a ledger that forgets, other writes": forgetting(writes=1),
     "three transactions": transactions(of="{t, u, v}", writes=1),
     "two transactions over three partitions": transactions(over="{p, q, r}", writes=1, tries=2),
     "two transactions, two readers": transactions(readers="{g, h}", writes=1),

@@ -56,12 +56,16 @@ def check(store: MemoryLogStore, tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _decided(store: MemoryLogStore) -> dict[bytes, tuple[int | None, frozenset[int]]]:
-    """The first decision about each transaction: when it was committed (None: not), and in which logs."""
+    """What stood about each transaction: when it was committed (None: not), and in which logs. An abort that was forgotten leaves
+    room for a commit of other Prepares.
+    """
     decided: dict[bytes, tuple[int | None, frozenset[int]]] = {}
     prefix = decision_key(b"")
     for effect in effects(store, LEDGER_LOG):
         if effect.key.startswith(prefix) and effect.new is not None:
             entry = msgspec.json.decode(effect.new)
             logs = frozenset(int(log_id) for log_id in entry["prepared"])
-            decided.setdefault(effect.key.removeprefix(prefix), (entry["commit_us"], logs))
+            txid = effect.key.removeprefix(prefix)
+            if decided.get(txid, (None,))[0] is None:
+                decided[txid] = (entry["commit_us"], logs)
     return decided

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.leader import ledger, recovery
+from services.leader.ledger_sweep import LedgerSweep
 from services.leader.participant import Participant
 from services.router import transactional_reads
 from services.router.coordinator import Coordinator
@@ -86,7 +87,28 @@ def each_partition_has_its_own_commit_time(patch: Patch) -> None:
 @plant("R14", seen_at=3)
 def the_last_decision_stands(patch: Patch) -> None:
     """The ledger takes every proposal for a decision (R14)."""
-    patch.setattr(ledger, "rule", lambda asked, _standing, used, now_us: rule(asked, None, used, now_us))
+    patch.setattr(
+        ledger, "rule", lambda asked, _standing, used, now_us, floors: rule(asked, None, used, now_us, floors)
+    )
+
+
+@plant("R14", seen_at=3)
+def decisions_are_forgotten_early(patch: Patch) -> None:
+    """The ledger forgets decisions without asking whether all participants have heard them (R14)."""
+
+    async def unasked(_self: Any, _log_id: Any) -> int:
+        return 0
+
+    patch.setattr(LedgerSweep, "_floor", unasked)
+    patch.setattr(ledger, "forgettable", lambda _decision, _floors: True)
+
+
+@plant("R14", seen_at=3)
+def what_was_forgotten_is_decided_again(patch: Patch) -> None:
+    """The ledger does not mind that a participant has ended a Prepare for which a commit is proposed (R14)."""
+    patch.setattr(
+        ledger, "rule", lambda asked, standing, used, now_us, _floors: rule(asked, standing, used, now_us, {})
+    )
 
 
 @plant("R14", seen_at=3)
