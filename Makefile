@@ -12,6 +12,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 SERVERS := .tools/kafka/.stamp .tools/minio-$(MINIO_VERSION).stamp
 CHECKERS := .tools/bin/linearizable .tools/tla/.stamp
 CLIENTS := .venv/.clients .tools/javascript/.stamp .tools/java/.stamp .tools/bin/films
+SIMULATE = $(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
 COMPUTED := $(addprefix tests/,architecture consistency golden simulation tla unit)
 SEEDS ?= 200
 SEED ?= $(shell date +%Y%m%d)
@@ -56,7 +57,7 @@ test: toolchain setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS) ## everything
 	@$(MAKE) --jobs 2 served computed
 
 sim: setup .venv/.dev ## run SEEDS=n simulated clusters
-	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) $(ARGS)
+	$(SIMULATE) $(ARGS)
 
 sim-mutants: setup .venv/.dev ## what the simulator is worth: plant bugs, count the seeds until each is found
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)
@@ -100,7 +101,7 @@ help: ## this list
 # Tests of servers wait a lot, and look at the clock. What only computes takes what they leave of the machine, and tells of itself when
 # it is done. The second half is whatever the first is not, so that no folder can be left out.
 computed: setup .venv/.dev $(CHECKERS)
-	@nice -n 19 sh -c '$(MAKE) sim && $(BIN)/pytest --timeout 1800 $(COMPUTED)' > .tools/computed.log 2>&1; \
+	@nice -n 19 sh -c '$(SIMULATE) && $(BIN)/pytest --timeout 1800 $(COMPUTED)' > .tools/computed.log 2>&1; \
 	failed=$$?; cat .tools/computed.log; exit $$failed
 
 served: setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS)
