@@ -30,6 +30,8 @@ KINDS = (
     "rebalance",
 )
 TARGETS = ("leader",) * 5 + ("materializer", "gsi", "gsi", "control", "router", "archiver", "restore")
+AWAY_S = (3.0, 9.0)
+"""How long leaders that were stopped, or estranged, are away."""
 
 
 class Faults:
@@ -47,21 +49,29 @@ class Faults:
         kind = self._dice.choice(KINDS)
         return f"{kind} {getattr(self, '_' + kind)()}"
 
-    def strike_leaders(self, dice: Random) -> str:
-        """The same for a process that may lead, as leases and their handing on have to bear it."""
+    def stop(self, dice: Random) -> str:
+        """Stop a process that may lead, as operators do."""
         self.struck += 1
         machine = dice.choice(self._cluster.of_role("leader"))
-        seconds = dice.uniform(3.0, 9.0)
-        if dice.random() < 0.5:
-            self._cluster.stop(machine, seconds)
-            return f"stop {machine.name}"
-        # Only clients and the log hear it; it hears only clients.
+        self._cluster.stop(machine, dice.uniform(*AWAY_S))
+        return machine.name
+
+    def estrange(self, dice: Random) -> str:
+        """Nobody but clients and the log hears a process that may lead, and it hears only clients. Then it, or its successor, is
+        stopped: one that does not hear who leads now, or one that led just before and is not ready yet.
+        """
+        self.struck += 1
+        machine = dice.choice(self._cluster.of_role("leader"))
+        seconds = dice.uniform(*AWAY_S)
         for name in self._cluster.machines:
             if name != machine.name and not name.startswith("router"):
                 self._cluster.network.part(name, machine.name, seconds)
                 self._cluster.network.part(machine.name, name, seconds)
         self._cluster.weather.deafen(machine.name, seconds)
-        return f"estrange {machine.name}"
+        other = dice.choice([one for one in self._cluster.of_role("leader") if one is not machine])
+        stopped, in_s = dice.choice(((machine, dice.uniform(0.0, 1.5)), (other, dice.uniform(1.5, 4.0))))
+        self._later(in_s, lambda: self._cluster.stop(stopped, seconds))
+        return f"{machine.name}, and stop {stopped.name} {in_s:.1f} s later"
 
     def _machine(self) -> Machine:
         return self._dice.choice(self._cluster.of_role(self._dice.choice(TARGETS)))

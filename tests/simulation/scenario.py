@@ -263,7 +263,10 @@ class _Run:
             draw = self._bank.dice
             events += [(draw.uniform(0, lasts_s), "bank") for _ in range(draw.choice((10, 30, 80)))]
         leaders = Random(f"leaders {self.result.seed}")
-        events += [(leaders.uniform(0, lasts_s), "leader fault") for _ in range(leaders.choice((0, 2, 4, 8)))]
+        events += [
+            (leaders.uniform(0, lasts_s), leaders.choice(("stop", "estrange")))
+            for _ in range(leaders.choice((0, 2, 4, 8)))
+        ]
         for at, what in sorted(events):
             await asyncio.sleep(max(0.0, begin + at - loop.time()))
             self._require(self._leaders.check, self._cluster)
@@ -296,9 +299,12 @@ class _Run:
                     assert self._lists is not None
                     work = self._ask_restore(self._lists.table, self._lists.dice)
                     self._under_way.append(loop.create_task(work))
-                case "leader fault":
-                    self._tell(f"*** {self._faults.strike_leaders(leaders)}")
-                    self._under_way.append(loop.create_task(self._keep_busy(leaders, 50, 0.2)))
+                case "stop":
+                    self._tell(f"*** stop {self._faults.stop(leaders)}")
+                    self._under_way.append(loop.create_task(self._keep_busy(leaders, 20, 0.1)))
+                case "estrange":
+                    self._tell(f"*** estrange {self._faults.estrange(leaders)}")
+                    self._under_way.append(loop.create_task(self._keep_busy(leaders, 100, 0.1)))
                 case "check":
                     self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
                 case _:
