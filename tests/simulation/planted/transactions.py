@@ -44,7 +44,7 @@ def strong_reads_pass_what_is_prepared(patch: Patch) -> None:
     patch.setattr(Participant, "parks", lambda _self, _waiting, _keys: False)
 
 
-@plant("R14", seen_at=8)
+@plant("R14", seen_at=18)
 def looks_pass_what_is_prepared(patch: Patch) -> None:
     """TransactGetItems does not mind that an item is prepared (R14)."""
     patch.setattr(Participant, "unsettled", lambda _self, _key: False)
@@ -84,7 +84,7 @@ def each_partition_has_its_own_commit_time(patch: Patch) -> None:
     patch.setattr(Participant, "_commit", own)
 
 
-@plant("R14", seen_at=3)
+@plant("R14", seen_at=5)
 def the_last_decision_stands(patch: Patch) -> None:
     """The ledger takes every proposal for a decision (R14)."""
     patch.setattr(
@@ -101,14 +101,6 @@ def decisions_are_forgotten_early(patch: Patch) -> None:
 
     patch.setattr(LedgerSweep, "_floor", unasked)
     patch.setattr(ledger, "forgettable", lambda _decision, _floors: True)
-
-
-@plant("R14", seen_at=3)
-def what_was_forgotten_is_decided_again(patch: Patch) -> None:
-    """The ledger does not mind that a participant has ended a Prepare for which a commit is proposed (R14)."""
-    patch.setattr(
-        ledger, "rule", lambda asked, standing, used, now_us, _floors: rule(asked, standing, used, now_us, {})
-    )
 
 
 @plant("R14", seen_at=3)
