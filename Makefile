@@ -77,8 +77,8 @@ clients: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## each common client 
 compose-test: docker setup .venv/.dev ## run the containers through writes, faults and a restart (its own project and volumes)
 	COMPOSE="$(COMPOSE)" $(BIN)/pytest -m compose --timeout 3600 --durations 0 tests/compose $(ARGS)
 
-nightly: toolchain setup .venv/.dev $(SERVERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, every planted bug, ten times the kills and random requests, chaos, the containers
-	@$(MAKE) sim SEEDS=2000
+nightly: toolchain setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS) ## what takes long: 2,000 simulated clusters, every planted bug, ten times the kills and random requests, chaos, the containers
+	@$(MAKE) sim SEEDS=2000 ARGS=--registers
 	@$(MAKE) sim-mutants ARGS="--jobs 2"
 	$(BIN)/pytest --times 10 --timeout 3600 $(addprefix tests/integration/test_,kill_standalone.py start_after_kill.py without_control.py differential.py)
 	@$(MAKE) chaos

@@ -19,13 +19,14 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="the first")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--trace", action="store_true", help="tell what happens")
+    parser.add_argument("--registers", action="store_true", help="ask porcupine whether every item was a register")
     wanted = parser.parse_args()
     seeds = [wanted.seed] if wanted.seed is not None else range(wanted.start, wanted.start + wanted.seeds)
     gc.freeze()  # what was imported is not looked at again after every seed
     began, began_cpu = time.monotonic(), time.process_time()
     faults, moves, attempts, simulated_s, bad = 0, 0, 0, 0.0, []
     for seed in seeds:
-        result = run_seed(seed, verbose=wanted.trace)
+        result = run_seed(seed, verbose=wanted.trace, registers=wanted.registers)
         faults += result.faults
         moves += result.moves
         attempts += result.attempts

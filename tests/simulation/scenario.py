@@ -32,6 +32,7 @@ from tests.simulation.checkers import (
     gapless,
     index_equals_projection,
     leaders_in_place,
+    linearizable_items,
     restore_equals_model,
     sessions,
     strong_reads,
@@ -82,11 +83,11 @@ class Result:
     steps: int = 0
 
 
-def run_seed(seed: int, *, verbose: bool = False) -> Result:
-    """Play one seed. Whatever goes wrong is in the result's problems."""
+def run_seed(seed: int, *, verbose: bool = False, registers: bool = False) -> Result:
+    """Play one seed. Whatever goes wrong is in the result's problems. `registers`: ask porcupine too, which make builds."""
     gc.disable()  # to look for cycles once, afterwards, is a fifth of the time
     loop = SimulatedLoop()
-    run = _Run(loop, seed, verbose=verbose)
+    run = _Run(loop, seed, verbose=verbose, registers=registers)
     before = structlog.get_config()
     structlog.configure(
         processors=[run.logged],
@@ -109,11 +110,12 @@ def run_seed(seed: int, *, verbose: bool = False) -> Result:
 
 
 class _Run:
-    def __init__(self, loop: SimulatedLoop, seed: int, *, verbose: bool) -> None:
+    def __init__(self, loop: SimulatedLoop, seed: int, *, verbose: bool, registers: bool) -> None:
         self.result = Result(seed)
         self._loop = loop
         self._dice = Random(seed)
         self._verbose = verbose
+        self._registers = registers
         self._trace = blake2b(digest_size=16)
         self._over = False
         self._tables: list[Table] = []
@@ -420,6 +422,8 @@ class _Run:
                 self._require(applied_once.check, store, log_id)
                 self._require(expiry.check, store, log_id)
                 self._require(strong_reads.check, store, log_id, attempts)
+                if self._registers:
+                    self._require(linearizable_items.check, store, log_id, attempts)
                 self._require(eventual_reads.check, store, log_id, attempts)
         if (
             not self._rot.struck
