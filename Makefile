@@ -57,7 +57,7 @@ test: toolchain setup .venv/.dev $(SERVERS) $(CHECKERS) $(CLIENTS) ## everything
 	@$(MAKE) --jobs 2 served computed
 
 sim: setup .venv/.dev ## run SEEDS=n simulated clusters
-	$(SIMULATE) $(ARGS)
+	$(SIMULATE) --jobs 0 $(ARGS)
 
 sim-mutants: setup .venv/.dev ## what the simulator is worth: plant bugs, count the seeds until each is found
 	$(BIN)/python -m tests.simulation.mutants $(ARGS)

@@ -57,7 +57,7 @@ LIVENESS_S = 15.0
 QUIET_S = 60.0
 """How long views, indexes and archive may take to catch up."""
 SETUP_S = 60.0
-LASTS_S = (15.0, 30.0, 60.0)
+LASTS_S = (10.0, 20.0, 40.0)
 """How long faults go on."""
 FAULTS = (20, 50)
 """How many there are."""
