@@ -5,7 +5,9 @@ The model is a plain list of accepted effects; it never looks at the bytes.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from stator.codec.log_records import (
     ABORT,

@@ -8,9 +8,11 @@ prepared is answered behind its end. For the client of the transaction may know 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from stator.codec.log_records import (
     ABORT,

@@ -4,8 +4,9 @@ An `Offset` is where a message lies in its log (Kafka's numbering: from 0, gaps 
 `Epoch`, `WriterId` and `Seq` are Claim-Chain-Confirm's fence (docs/protocol.md): who may write, in which order.
 """
 
-from dataclasses import dataclass, field
 from typing import NewType
+
+import msgspec
 
 LogId = NewType("LogId", int)
 """Names one log for ever; see `CATALOG_LOG` and `LEDGER_LOG`. Never reused."""
@@ -27,8 +28,7 @@ COMMON_LOGS = (CATALOG_LOG, LEDGER_LOG)
 OWN_LANE = LaneId(0)
 
 
-@dataclass(frozen=True, slots=True)
-class LaneState:
+class LaneState(msgspec.Struct, frozen=True):
     """R1's state for one lane: the writer in force, its last accepted seq, the chain hash after that record."""
 
     epoch: Epoch = Epoch(0)
@@ -41,8 +41,7 @@ class LaneState:
     """Index lanes only: R1's state of the source behind that offset, so that a worker reads on from there."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPrepare:
+class OpenPrepare(msgspec.Struct, frozen=True):
     """A Prepare that neither Commit nor Abort has followed yet. `raw` is the whole record, from which its locks are known again."""
 
     txid: bytes
@@ -50,8 +49,7 @@ class OpenPrepare:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """What everything below `offset` of a log comes to: the same for whoever folds it. The totals are those of `LogPosition`."""
 
     offset: Offset
@@ -60,8 +58,7 @@ class Mark:
     item_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogPosition:
+class LogPosition(msgspec.Struct, frozen=True):
     """How far a fold has come. Stored in the same transaction as what it folded (R3).
 
     `timestamp_us` is the greatest seen; `closed_us`: no later effect of this log can carry this timestamp or a smaller one.
@@ -69,7 +66,7 @@ class LogPosition:
     """
 
     next_offset: Offset = Offset(0)
-    lanes: dict[LaneId, LaneState] = field(default_factory=dict)
+    lanes: dict[LaneId, LaneState] = msgspec.field(default_factory=dict)
     timestamp_us: TimestampUs = TimestampUs(0)
     closed_us: TimestampUs = TimestampUs(0)
     digest: int = 0

@@ -4,8 +4,10 @@ The envelope is enough for acceptance and chain checks (R1, R2); a reader that d
 tell which records count. Bytes are `codec/log_records.py`'s business.
 """
 
-from dataclasses import dataclass, field, replace
 from enum import IntEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from stator.model.positions import Epoch, LaneId, LaneState, LogId, Offset, Seq, TimestampUs, WriterId
 
@@ -31,8 +33,7 @@ class Kind(IntEnum):
     """On an index lane: nothing to do up to this source offset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """One message of a log. `raw` is the whole of it, `prev_chain` what the writer believed the chain to be before it."""
 
     kind: Kind
@@ -48,16 +49,14 @@ class Envelope:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LogMessage:
+class LogMessage(msgspec.Struct, frozen=True):
     """What a log hands out: bytes and where they lie."""
 
     offset: Offset
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """What one write did to one item. `old` and `new` are canonical DynamoDB-JSON bytes; None is "no item".
 
     `key` is the item's storage key (`model/key_order.py`). The timestamp is also the item's version: per item it only rises.
@@ -73,8 +72,7 @@ class Effect:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Preparation:
+class Preparation(msgspec.Struct, frozen=True):
     """A partition's part in a transaction over several, ready to be committed at `prepared_us` or later (R14).
 
     The effects carry `prepared_us` until a Commit gives them their own timestamp. `checked`: keys of items that the
@@ -94,8 +92,7 @@ class Preparation:
         return (*(effect.key for effect in self.effects), *self.checked)
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """The end of the Preparation of `prepared_us`: its effects, which now carry the transaction's commit time."""
 
     txid: bytes
@@ -104,16 +101,14 @@ class Commit:
     effects: tuple[Effect, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Abort:
+class Abort(msgspec.Struct, frozen=True):
     """The end of the Preparation of `prepared_us`: nothing of it was done."""
 
     txid: bytes
     prepared_us: TimestampUs
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(msgspec.Struct, frozen=True):
     """The log starts from an installed snapshot: everything in `snapshot_object`, as of `timestamp_us`."""
 
     snapshot_object: str
@@ -122,8 +117,7 @@ class Base:
     timestamp_us: TimestampUs
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRow:
+class IndexRow(msgspec.Struct, frozen=True):
     """One row of an index to put (`image` set) or delete (`image` None), by its index key."""
 
     key: bytes
@@ -131,15 +125,14 @@ class IndexRow:
     timestamp_us: TimestampUs
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourcePosition(msgspec.Struct, frozen=True):
     """How far an index lane has come in its source: everything up to and including `offset` is done.
 
     `lane` is R1's state of the source behind that offset: a worker reads on from there and needs nothing before it.
     """
 
     offset: Offset = Offset(-1)
-    lane: LaneState = field(default_factory=LaneState)
+    lane: LaneState = msgspec.field(default_factory=LaneState)
 
 
 def source_reached(lane: LaneState, source: SourcePosition) -> LaneState:
@@ -152,8 +145,7 @@ def source_position(lane: LaneState) -> SourcePosition:
     return SourcePosition(Offset(lane.source_offset), lane.source_lane or LaneState())
 
 
-@dataclass(frozen=True, slots=True)
-class IndexBatch:
+class IndexBatch(msgspec.Struct, frozen=True):
     """What one record of the source log, or several in a row, do to one index partition.
 
     `last` is False while more batches for the same source offset follow (a Base is backfilled in many);

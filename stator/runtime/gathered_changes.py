@@ -3,7 +3,8 @@ replicas, and restores that rebuild a past state.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stator.model.errors import DamagedDataError
 from stator.model.positions import LogPosition, Mark, Offset, TimestampUs

@@ -5,9 +5,9 @@ Each effect says what it found (its old image), so that a missing or foreign str
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from stator.codec.log_records import decode_base, decode_changes, decode_define, decode_envelope
 from stator.codec.segment_files import open_segment

@@ -10,9 +10,9 @@ log it does not understand.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from stator.codec.catalog_entries import layout_of, name_of
 from stator.codec.log_records import (

@@ -5,8 +5,9 @@ snapshot that lost an item is not served. Work is cut into short turns of the lo
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
+
+from msgspec.structs import replace
 
 from stator.codec.snapshot_files import (
     Snapshot,

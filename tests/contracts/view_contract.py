@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stator.model.positions import Epoch, LaneId, LaneState, LogPosition, Mark, Offset, Seq, TimestampUs, WriterId
 from stator.model.tables import KeyAttribute

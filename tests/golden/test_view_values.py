@@ -1,8 +1,7 @@
 """A view written by any released version must still load, or be recognised as another format."""
 
-from dataclasses import fields
-
 import pytest
+from msgspec.structs import fields
 
 from stator.codec.view_values import (
     decode_carried,

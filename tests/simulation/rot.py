@@ -1,7 +1,8 @@
 """Disks that forget in silence: a view loses an item, or comes to believe in another total, and nobody is told."""
 
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from stator.adapters.view_memory import MemoryView
 from stator.codec.log_records import decode_stamp

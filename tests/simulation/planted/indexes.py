@@ -1,7 +1,8 @@
 """Bugs of the lanes of an index's log: R15."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from services.gsi import index_log, propagate
 from stator.codec.log_records import decode_index_batch

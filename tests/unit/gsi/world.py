@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from services.gsi.worker import IndexWorker
 from stator.adapters.clock_manual import ManualClock

@@ -1,9 +1,9 @@
 """The leader tells the log what its view comes to, and stops leading when that is not what the log comes to."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from services.leader.leadership import State

@@ -1,9 +1,9 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from services.materializer.ship_snapshots import SnapshotLimits, SnapshotShipper, SnapshotSweep
 from stator.adapters.archive_memory import MemoryArchive

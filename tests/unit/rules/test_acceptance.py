@@ -1,9 +1,9 @@
 """R1 and R2: which records of a log count, and when a log has been rewritten."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from stator.codec.log_records import decode_envelope, encode_envelope
 from stator.model.errors import DamagedDataError

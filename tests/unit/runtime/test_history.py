@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass, replace
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from services.archiver.accepted_stretch import AcceptedStretch
@@ -248,7 +249,7 @@ def test_history_of_another_log_with_the_same_offsets_is_damage() -> None:
 def stamped_late(*, wrong: bool) -> Deployment:
     history = RandomLog(LOG, random.Random(3), out_of_order=False)
     history.grow(40)
-    history.stamp(replace(history.mark(32), items=99) if wrong else history.mark(32))
+    history.stamp(structs.replace(history.mark(32), items=99) if wrong else history.mark(32))
     history.write()
     return Deployment.of(history)
 

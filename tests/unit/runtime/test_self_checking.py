@@ -4,9 +4,10 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from copy import copy
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from stator.adapters.log_memory import MemoryLog, MemoryLogStore
@@ -219,7 +220,7 @@ def test_a_stamp_of_a_version_to_come_is_a_barrier() -> None:
 def test_an_ignored_definition_at_the_end_of_the_log_keeps_nobody_waiting() -> None:
     async def scenario() -> None:
         watched = Watched()
-        fenced = replace(watched.log._leader)
+        fenced = copy(watched.log._leader)
         watched.log.claim()
         definition = encode_define(b'{"revision":1}')
         watched.log._ignored(fenced.record(LOG, Kind.DEFINE, watched.log.now_us + 1, definition, DEFINE))

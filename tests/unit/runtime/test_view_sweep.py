@@ -1,9 +1,9 @@
 """What a view holds is compared with what it believes to hold, again and again, and a wrong one is made anew."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from services.materializer.ship_snapshots import SnapshotLimits, SnapshotSweep
 from stator.adapters.archive_memory import MemoryArchive
