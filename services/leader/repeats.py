@@ -63,8 +63,9 @@ class Repeats:
 
     async def recall(self, places: Places) -> None:
         """Read from the log what lies there; `forget` it when the commands have been decided. Raises LogError, DamagedDataError."""
-        for token, carried in places.items():
-            self._recalled[token] = await self._effect(carried)
+        found = {token: await self._effect(carried) for token, carried in places.items()}
+        # All at once: the same message may be here twice, and whichever is decided first forgets what both need.
+        self._recalled.update(found)
 
     def forget(self, places: Places) -> None:
         """What was recalled is needed no more."""

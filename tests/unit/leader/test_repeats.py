@@ -260,6 +260,24 @@ def test_a_repeated_batch_does_what_it_did_not_do_and_nothing_twice() -> None:
     run(scenario())
 
 
+def test_batches_that_come_again_together_are_recalled_once_each() -> None:
+    async def scenario() -> None:
+        process = World().process("a")
+        batch = WriteMany(LOG, [put("1"), put("1", pk="y")])
+        first: Outcomes = await process.partition.submit(batch)
+        await settle()
+        process.log.reading_s, opened = 0.01, process.log.readers
+        again: list[Outcomes] = await asyncio.wait_for(
+            asyncio.gather(*(process.partition.submit(batch) for _ in range(2))), 1.0
+        )
+        assert [outcome.timestamp_us for answer in again for outcome in answer.outcomes] == 2 * [
+            outcome.timestamp_us for outcome in first.outcomes
+        ]
+        assert process.log.readers - opened == len(again) * len(batch.commands)
+
+    run(scenario())
+
+
 def test_one_id_given_to_different_requests_keeps_none_of_them_from_being_carried_out() -> None:
     async def scenario() -> None:
         world = World()

@@ -1,19 +1,19 @@
 """A few leader processes in one loop over one shared log that does as the test says, in time that passes by itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 from services.leader.leadership import Leadership
 from services.leader.server import LeaderService
 from stator.adapters.identity_seeded import SeededIds
-from stator.adapters.log_memory import MemoryLog, MemoryLogStore
+from stator.adapters.log_memory import MemoryLog, MemoryLogReader, MemoryLogStore
 from stator.adapters.view_memory import MemoryViews
 from stator.codec.log_records import decode_effects, decode_envelope
 from stator.model.errors import LogError
 from stator.model.item import encode_image
 from stator.model.positions import LaneState, LogId, LogPosition, Offset
-from stator.model.records import Base, Effect, Envelope, Kind
+from stator.model.records import Base, Effect, Envelope, Kind, LogMessage
 from stator.ports.log import Report
 from stator.ports.view import ViewWriter
 from stator.rules.acceptance import accept
@@ -60,6 +60,7 @@ class SteeredLog(MemoryLog):
     """A handle whose appends of anything but claims end as `landing` says; while `holding`, they wait on the wire.
 
     While it is `away`, nobody learns where it ends. All that is appended, claims too, takes `late_s` to begin with.
+    While it is `away`, nobody learns where it ends. What is read from it takes `reading_s`.
     """
 
     def __init__(self, store: MemoryLogStore, *, exclusive: bool) -> None:
@@ -68,6 +69,9 @@ class SteeredLog(MemoryLog):
         self.holding = False
         self.away = False
         self.late_s = 0.0
+        self.reading_s = 0.0
+        self.readers = 0
+        """How many were opened."""
         self.on_the_wire: list[tuple[LogId, bytes, Report]] = []
 
     def append(self, log_id: LogId, data: bytes, report: Report) -> None:
@@ -89,12 +93,30 @@ class SteeredLog(MemoryLog):
             raise LogError("the log is away")
         return await super().end(log_id)
 
+    def read(self, log_id: LogId, start: Offset) -> "SteeredReader":
+        self.readers += 1
+        return SteeredReader(self, log_id, start)
+
     def release(self) -> None:
         """What waits on the wire lands, in order."""
         self.holding = False
         waiting, self.on_the_wire = self.on_the_wire, []
         for held in waiting:
             self.landing(self, *held)
+
+
+class SteeredReader(MemoryLogReader):
+    """A place in such a log."""
+
+    def __init__(self, log: SteeredLog, log_id: LogId, start: Offset) -> None:
+        super().__init__(log, log_id, start)
+        self._steered = log
+
+    async def read(self) -> Sequence[LogMessage]:
+        messages = await super().read()
+        if self._steered.reading_s:
+            await asyncio.sleep(self._steered.reading_s)
+        return messages
 
 
 class Process:
