@@ -8,7 +8,6 @@ of them a forgotten process) do no harm: both ship the same log, and the longer 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import structlog
 
@@ -53,9 +52,10 @@ class SegmentShipper:
         self._limits = limits
         self._head = SegmentsHead(log_id=log_id)
         self._stretch = AcceptedStretch(log_id, Offset(0), {})
-        self._cut_at = 0.0
+        self._begun_at = 0.0
         self._flush_until = Offset(0)
-        self._flush_asked = asyncio.Event()
+        self._reading: asyncio.Timeout | None = None
+        self._alarm: asyncio.Task[None] | None = None
         self._waiters: list[tuple[Offset, asyncio.Future[None]]] = []
         self._ended: BaseException | None = None
 
@@ -69,7 +69,7 @@ class SegmentShipper:
         """How long the oldest record that was read and is not archived has waited; 0 if there is none."""
         if not self._stretch.messages:
             return 0.0
-        return max(0.0, self._clock.monotonic() - self._cut_at + self._limits.segment_age_s)
+        return self._clock.monotonic() - self._begun_at
 
     async def run(self) -> None:
         """Ship until cancelled. An archive that is away is waited for, meanwhile the log is not read.
@@ -95,7 +95,7 @@ class SegmentShipper:
         if until <= self.archived_until:
             return
         self._flush_until = max(self._flush_until, until)
-        self._flush_asked.set()
+        self._stop_reading()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((until, waiter))
         await waiter
@@ -123,32 +123,41 @@ class SegmentShipper:
                 if self._stretch.messages and self._due() and not await self._ship():
                     return
         finally:
+            self._silence()
             reader.close()
 
     def _take(self, message: LogMessage) -> None:
         if not self._stretch.messages:
-            self._cut_at = self._clock.monotonic() + self._limits.segment_age_s
+            self._begun_at = self._clock.monotonic()
+            self._alarm = asyncio.ensure_future(self._ring())
         self._stretch.take(message)
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _due(self) -> bool:
         flushing = self.archived_until < self._flush_until <= self._stretch.next_offset
-        return flushing or self._clock.monotonic() >= self._cut_at
+        return flushing or (self._alarm is not None and self._alarm.done())
 
     async def _arrived(self, reader: LogReader) -> Sequence[LogMessage]:
         """The next messages; none when it is time to cut what there is, or a flush was asked for."""
-        self._flush_asked.clear()
-        reading = asyncio.ensure_future(reader.read())
-        waiting: list[asyncio.Future[Any]] = [reading, asyncio.ensure_future(self._flush_asked.wait())]
-        if self._stretch.messages:
-            left_s = max(0.0, self._cut_at - self._clock.monotonic())
-            waiting.append(asyncio.ensure_future(self._clock.sleep(left_s)))
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(None) as self._reading:
+                return await reader.read()
+        except TimeoutError:
+            return ()
         finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-        return () if reading.cancelled() else reading.result()
+            self._reading = None
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.reschedule(asyncio.get_running_loop().time())
+
+    async def _ring(self) -> None:
+        await self._clock.sleep(self._limits.segment_age_s)
+        self._stop_reading()
 
     async def _ship(self) -> bool:
         """Archive the open segment and begin the next. False, and nothing changed, when another shipper is at work."""
@@ -164,6 +173,7 @@ class SegmentShipper:
             return False
         self._head = head
         self._stretch = AcceptedStretch(self._log_id, head.next_offset, head.lanes)
+        self._silence()
         _log.info(
             "segment_shipped", log_id=self._log_id, first_offset=entry.first_offset, last_offset=entry.last_offset
         )

@@ -3,6 +3,7 @@ a node that comes or goes moves only its own share. Always a hint; the log decid
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 from stator.model.positions import LogId
@@ -13,9 +14,12 @@ COPIES = 2
 
 def preference(log_id: LogId, nodes: Iterable[str]) -> list[str]:
     """The nodes in the order in which they should hold the log's partition."""
-    return sorted(
-        nodes, key=lambda node: (blake2b(f"{log_id}/{node}".encode(), digest_size=8).digest(), node), reverse=True
-    )
+    return [node for _, node in sorted(((_weight(log_id, node), node) for node in nodes), reverse=True)]
+
+
+@lru_cache(maxsize=1 << 16)  # every process asks for all logs, several times a second
+def _weight(log_id: LogId, node: str) -> bytes:
+    return blake2b(f"{log_id}/{node}".encode(), digest_size=8).digest()
 
 
 def holders(log_id: LogId, nodes: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 _log = structlog.get_logger()
 
 FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 8.0
 LOOK_S = 0.5
 SAY_S = 4.0
 ATTEMPT_S = 4.0

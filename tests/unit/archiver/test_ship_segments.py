@@ -18,6 +18,7 @@ from stator.model.errors import DamagedDataError, LogError
 from stator.model.positions import LogId, Offset
 from stator.model.records import LogMessage
 from stator.runtime.archived_objects import fetch_verified, load_segments_head
+from stator.runtime.patience import LONGEST_WAIT_S
 from tests.histories import RandomLog
 
 LOG = LogId(7)
@@ -270,7 +271,7 @@ def test_an_archive_that_is_away_is_asked_ever_less_often_and_nothing_more_is_re
             await shop.settle()
         pauses = [later - earlier for earlier, later in pairwise(waited)]
         assert pauses[:4] == [0.5, 1.0, 2.0, 4.0]
-        assert pauses[-1] == 30.0
+        assert pauses[-1] == LONGEST_WAIT_S
         assert shipper._stretch.messages == held
         shop.archive.fault = lambda _: None
         shop.clock.advance(30)
