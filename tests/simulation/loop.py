@@ -73,6 +73,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._stopping: bool
         self.set_exception_handler(self._failed)
 
+    get_debug = bool
+    """False, and no step of the interpreter's: every future asks."""
+
     def time(self) -> float:
         return self._now
 

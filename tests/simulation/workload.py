@@ -110,6 +110,8 @@ class Workload:
             if attempt.told in {Told.DONE, Told.REFUSED}:
                 return
             await asyncio.sleep(draw.uniform(0.05, 0.5))
+            if not _known(node, attempt.log_id):
+                return
 
     async def carry_out(self, node: Node, attempt: Attempt) -> None:
         """Make one attempt and note what is told. A write whose outcome is unknown is asked for again under its id, as SDKs do."""
@@ -118,6 +120,8 @@ class Workload:
         for number in range(SDK_TRIES):
             if number:
                 await asyncio.sleep(SDK_PAUSE_S)
+                if not _known(node, attempt.log_id):
+                    return
             await self._ask(node, attempt, again=number > 0)
             if attempt.told is not Told.NOTHING or not attempt.writes:
                 return
@@ -257,6 +261,12 @@ class Workload:
     async def drop(self, name: str) -> None:
         """Ask once for a table's deletion."""
         await self.control("DeleteTable", {"TableName": name})
+
+
+def _known(node: Node, log_id: LogId) -> bool:
+    """Whether any table has that log. A router passes on nothing for one that is gone."""
+    tables = [held.table for held in node.catalog.tables.values()]
+    return any(partition.log_id == log_id for table in tables for partition in table.partitions)
 
 
 def _query(attempt: Attempt) -> Query:
