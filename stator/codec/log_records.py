@@ -15,7 +15,7 @@ one version behind can still tell which records count. Payloads evolve by Avro s
 
 import struct
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zlib import crc32
 
@@ -40,6 +40,9 @@ _CRC = struct.Struct(">I")
 _MAGIC = b"SW"
 _VERSION = 1
 _KINDS = {int(kind): kind for kind in Kind}
+_SMALL_BYTES = 4096
+_KEPT = 256
+"""So many small records stay decoded: a process has several readers of a log, which come by soon after one another."""
 
 EFFECTS = "effects"
 DEFINE = "define"
@@ -78,6 +81,10 @@ def decode_envelope(raw: bytes) -> Envelope:
     Raises DamagedDataError for anything that is not a whole, intact record of version 1. The caller halts the partition:
     corruption is not junk that may be skipped.
     """
+    return _decode_small(raw) if len(raw) <= _SMALL_BYTES else _decode_envelope(raw)
+
+
+def _decode_envelope(raw: bytes) -> Envelope:
     if len(raw) < _HEAD.size + _CRC.size:
         raise DamagedDataError(f"log record of {len(raw)} bytes is shorter than an empty one")
     magic, version, kind, log_id, lane, epoch, writer, seq, chain, timestamp, schema, size = _HEAD.unpack_from(raw)
@@ -93,6 +100,9 @@ def decode_envelope(raw: bytes) -> Envelope:
     # By place, and the numbers as they come: this is done for every record by everybody who reads it.
     payload = raw[_HEAD.size : -_CRC.size]
     return Envelope(known, log_id, lane, epoch, writer, seq, chain, timestamp, schema, payload, raw)
+
+
+_decode_small = lru_cache(_KEPT)(_decode_envelope)
 
 
 @cache
@@ -130,7 +140,14 @@ def encode_effects(effects: list[Effect]) -> bytes:
 
 def decode_effects(record: Envelope) -> list[Effect]:
     """The effects of an EFFECT record, in the order in which they happened."""
-    return [Effect(**row) for row in _decode(record, EFFECTS)["effects"]]
+    return [*(_small_effects(record) if len(record.raw) <= _SMALL_BYTES else _effects_of(record))]
+
+
+def _effects_of(record: Envelope) -> tuple[Effect, ...]:
+    return tuple(Effect(**row) for row in _decode(record, EFFECTS)["effects"])
+
+
+_small_effects = lru_cache(_KEPT)(_effects_of)
 
 
 def decode_changes(record: Envelope) -> list[Effect]:
