@@ -57,7 +57,7 @@ LIVENESS_S = 15.0
 QUIET_S = 60.0
 """How long views, indexes and archive may take to catch up."""
 SETUP_S = 60.0
-LASTS_S = (6.0, 12.0, 30.0)
+LASTS_S = (5.0, 10.0, 25.0)
 """How long faults go on."""
 FAULTS = (20, 50)
 """How many there are."""
@@ -243,7 +243,7 @@ class _Run:
         lasts_s = dice.choice(LASTS_S)
         begin = loop.time()
         events: list[tuple[float, str]] = []
-        events += [(dice.uniform(0, lasts_s), "operations") for _ in range(dice.randint(20, 90))]
+        events += [(dice.uniform(0, lasts_s), "operations") for _ in range(dice.randint(20, 80))]
         events += [(dice.uniform(0, lasts_s), "fault") for _ in range(dice.randint(*FAULTS))]
         events += [(dice.uniform(0, lasts_s), "check") for _ in range(6)]
         events += [(dice.uniform(0, lasts_s), "restore") for _ in range(dice.choice((0, 1, 2)))]
@@ -263,7 +263,7 @@ class _Run:
             events += [(draw.uniform(0, lasts_s), "restore lists") for _ in range(draw.choice((0, 0, 1)))]
         if self._bank is not None:
             draw = self._bank.dice
-            events += [(draw.uniform(0, lasts_s), "bank") for _ in range(draw.choice((10, 30, 80)))]
+            events += [(draw.uniform(0, lasts_s), "bank") for _ in range(draw.choice((10, 30, 60)))]
         leaders = Random(f"leaders {self.result.seed}")
         events += [
             (leaders.uniform(0, lasts_s), leaders.choice(("stop", "estrange")))
