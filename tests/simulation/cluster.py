@@ -64,7 +64,7 @@ LEDGER_SWEEP_S, LEDGER_KEEP_S = 0.5, 0.0
 VIEW_SWEEP_S = 10.0
 CALM_S = 2.0
 """Shorter than for real leaders, so that leadership moves between one fault and the next."""
-RETRY_S = 0.5
+RETRY_S = 1.0
 """Less often than real routers ask again, so that a minute without a leader stays cheap."""
 
 

@@ -259,11 +259,11 @@ class _Run:
         events += [(loads.uniform(0, lasts_s), "overload") for _ in range(loads.choice((0, 0, 1, 3)))]
         if self._lists is not None:
             draw = self._lists.dice
-            events += [(draw.uniform(0, lasts_s), "transact") for _ in range(draw.choice((20, 50, 100)))]
+            events += [(draw.uniform(0, lasts_s), "transact") for _ in range(draw.choice((20, 40, 80)))]
             events += [(draw.uniform(0, lasts_s), "restore lists") for _ in range(draw.choice((0, 0, 1)))]
         if self._bank is not None:
             draw = self._bank.dice
-            events += [(draw.uniform(0, lasts_s), "bank") for _ in range(draw.choice((10, 30, 60)))]
+            events += [(draw.uniform(0, lasts_s), "bank") for _ in range(draw.choice((10, 20, 50)))]
         leaders = Random(f"leaders {self.result.seed}")
         events += [
             (leaders.uniform(0, lasts_s), leaders.choice(("stop", "estrange")))
