@@ -59,8 +59,8 @@ def land_without_offset(log: "SteeredLog", log_id: LogId, data: bytes, report: R
 class SteeredLog(MemoryLog):
     """A handle whose appends of anything but claims end as `landing` says; while `holding`, they wait on the wire.
 
-    While it is `away`, nobody learns where it ends. All that is appended, claims too, takes `late_s` to begin with.
-    While it is `away`, nobody learns where it ends. What is read from it takes `reading_s`.
+    While it is `away`, nobody learns where it ends. All that is appended, claims too, takes `late_s` to begin with,
+    and what is read from it `reading_s`.
     """
 
     def __init__(self, store: MemoryLogStore, *, exclusive: bool) -> None:
