@@ -69,16 +69,18 @@ class IndexedSource:
                 for part in index.partitions
             }
             while True:
-                failure = await self._hold(index_logs)
-                if isinstance(failure, DamagedDataError):
-                    _log.error("index_source_halted", source=self.source, reason=failure.message)
+                try:
+                    await self._hold(index_logs)
+                except DamagedDataError as error:
+                    _log.error("index_source_halted", source=self.source, reason=error.message)
                     return
-                _log.info("index_lanes_lost", source=self.source, reason=str(failure))
-                pause = FENCED_PAUSE_S if isinstance(failure, NotLeaderError) else RETRY_S
-                await self._clock.sleep(self._ids.jitter(*pause))
+                except (DomainError, OSError) as failure:
+                    _log.info("index_lanes_lost", source=self.source, reason=str(failure))
+                    pause = FENCED_PAUSE_S if isinstance(failure, NotLeaderError) else RETRY_S
+                    await self._clock.sleep(self._ids.jitter(*pause))
 
-    async def _hold(self, index_logs: dict[LogId, IndexLog]) -> BaseException:
-        """Hold all lanes until something ends that: what it was."""
+    async def _hold(self, index_logs: dict[LogId, IndexLog]) -> None:
+        """Hold all lanes, for ever: raises what ends that."""
 
         def open_lane(log_id: LogId, changed: Callable[[], None]) -> Lane:
             return Lane(
@@ -92,18 +94,18 @@ class IndexedSource:
                 changed,
             )
 
-        failures: list[BaseException] = []
         with closing(Propagator(self.table, self.source, open_lane, self._base_items, self._clock)) as propagator:
+            # No TaskGroup and no `gather`, which forget that they were cancelled if something fails at that very moment.
+            parts = (propagator.guard(), propagator.failed(), self._feed(propagator, index_logs))
+            tasks = [asyncio.ensure_future(part) for part in parts]
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(propagator.guard())
-                    group.create_task(propagator.failed())
-                    group.create_task(self._feed(propagator, index_logs))
-            except* (DomainError, OSError) as ended:
-                failures.extend(ended.exceptions)
+                ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self.propagator = None
-        return failures[0]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            next(task for task in tasks if task in ended).result()
 
     async def _feed(self, propagator: Propagator, index_logs: dict[LogId, IndexLog]) -> None:
         for index_log in index_logs.values():

@@ -6,7 +6,7 @@ import pytest
 
 from services.gsi.propagate import PROGRESS_RECORDS, PROGRESS_S, TICK_S
 from stator.codec.log_records import decode_envelope, decode_index_batch
-from stator.model.positions import LaneId, LogId, Offset
+from stator.model.positions import LaneId, LogId, Offset, WriterId
 from stator.model.records import Kind
 from tests.unit.gsi.world import INDEX_LOGS, SOURCES, Process, World
 
@@ -176,6 +176,33 @@ def test_record_with_many_large_rows_is_split_and_counts_only_as_a_whole() -> No
         await cut.run(5)
         assert await cut.index_rows() == cut.projection()
         await again.close()
+
+    asyncio.run(scenario())
+
+
+async def writers(world: World) -> dict[LaneId, WriterId]:
+    lanes = (await world.index_view(LogId(11))).position.lanes
+    return {lane: state.writer for lane, state in lanes.items()}
+
+
+@pytest.mark.parametrize("turns", range(20))
+def test_worker_that_loses_a_source_and_its_lanes_at_one_moment_stays_away(turns: int) -> None:
+    async def scenario() -> None:
+        world = begun()
+        theirs = {"gsi-1"}
+        first = world.process("gsi-1", lambda _: "gsi-1" in theirs)
+        await world.run(5)
+        second = world.process("gsi-2")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        theirs.clear()
+        first.worker.sources.assign(lambda _: False)
+        await world.run(5)
+        before = await writers(world)
+        await world.run(10)
+        assert await writers(world) == before
+        await first.close()
+        await second.close()
 
     asyncio.run(scenario())
 
