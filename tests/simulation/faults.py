@@ -57,8 +57,8 @@ class Faults:
         return machine.name
 
     def estrange(self, dice: Random) -> str:
-        """Nobody but clients and the log hears a process that may lead, and it hears only clients. Then it, or its successor, is
-        stopped: one that does not hear who leads now, or one that led just before and is not ready yet.
+        """Nobody but clients and the log hears a process that may lead, and it hears only clients. Then it may be
+        stopped, which does not hear who leads now, or its successor, which has just taken over and is not ready yet.
         """
         self.struck += 1
         machine = dice.choice(self._cluster.of_role("leader"))
@@ -69,6 +69,8 @@ class Faults:
                 self._cluster.network.part(machine.name, name, seconds)
         self._cluster.weather.deafen(machine.name, seconds)
         other = dice.choice([one for one in self._cluster.of_role("leader") if one is not machine])
+        if dice.random() < 0.4:
+            return machine.name
         stopped, in_s = dice.choice(((machine, dice.uniform(0.0, 1.5)), (other, dice.uniform(1.5, 4.0))))
         self._later(in_s, lambda: self._cluster.stop(stopped, seconds))
         return f"{machine.name}, and stop {stopped.name} {in_s:.1f} s later"

@@ -1,27 +1,12 @@
-"""Bugs of how leadership is handed on: R11 and R12."""
+"""Bugs of how leadership is handed on: R9 and R12."""
 
-from math import inf
-from typing import Any
-
-from services.leader import leadership, lease, moves
+from services.leader import lease, moves
 from stator.model.records import Kind
 from stator.rules.lease import Before, passed
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R11", seen_at=47)
-def releases_before_it_is_ready(patch: Patch) -> None:
-    """Who has just been made leader, and still waits for the lease of the one before, releases at once (R11)."""
-    hand_on = leadership.Leadership._hand_on
-
-    async def hastily(self: Any) -> Any:
-        self._lease._ready_at = -inf
-        return await hand_on(self)
-
-    patch.setattr(leadership.Leadership, "_hand_on", hastily)
-
-
-@plant("R9", seen_at=47)
+@plant("R9", seen_at=37)
 def any_release_will_do(patch: Patch) -> None:
     """Once a log has nobody to wait for, by a Release or at its beginning, no leader ever waits again (R9)."""
 
