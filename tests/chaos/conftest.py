@@ -8,9 +8,9 @@ from tests.native_cluster import BreakableCluster, running_cluster
 from tools.supervised import ServersUnavailable
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableCluster]:
-    """This folder's cluster, in place of the session's; tests take `cluster`."""
+    """One for each file of this folder, in place of the session's; tests take `cluster`."""
     try:
         with running_cluster(tmp_path_factory.mktemp("chaos"), own_clocks=True) as running:
             yield running

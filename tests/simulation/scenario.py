@@ -57,7 +57,7 @@ LIVENESS_S = 15.0
 QUIET_S = 60.0
 """How long views, indexes and archive may take to catch up."""
 SETUP_S = 60.0
-LASTS_S = (5.0, 10.0, 25.0)
+LASTS_S = (4.0, 8.0, 16.0)
 """How long faults go on."""
 FAULTS = (20, 50)
 """How many there are."""
@@ -355,7 +355,7 @@ class _Run:
     async def _bear_load(self) -> None:
         """Nothing is wrong any more, but that brokers are overloaded: leaders wait for them, and go on leading."""
         dice = Random(f"load {self.result.seed}")
-        if dice.random() < 0.75:
+        if dice.random() < 0.8:
             return
         before = calm_claims.ends(self._cluster.store)
         self._cluster.weather.overload(calm_claims.LASTS_S)

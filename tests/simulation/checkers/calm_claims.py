@@ -8,7 +8,7 @@ from stator.model.positions import LogId, Offset
 from stator.model.records import Kind
 from tests.simulation.accepted import accepted
 
-LASTS_S = 30.0
+LASTS_S = 20.0
 """How long it takes long: many times what an append takes then."""
 CLAIMS_MAX = 4
 """Until its leader knows, a doubt or two, each with a Claim and one more that was sent before the first was read."""
