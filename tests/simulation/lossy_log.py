@@ -186,7 +186,8 @@ class LossyLog:
 
     async def hearing(self) -> None:
         """Return when this process is not deaf any more."""
-        await asyncio.sleep(self._weather.deaf_for(self._owner.name))
+        if (deaf_s := self._weather.deaf_for(self._owner.name)) > 0:
+            await asyncio.sleep(deaf_s)
 
     async def end(self, log_id: LogId) -> Offset:
         """See `Log.end`."""

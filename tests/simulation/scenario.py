@@ -355,7 +355,7 @@ class _Run:
     async def _bear_load(self) -> None:
         """Nothing is wrong any more, but that brokers are overloaded: leaders wait for them, and go on leading."""
         dice = Random(f"load {self.result.seed}")
-        if dice.random() < 0.8:
+        if dice.random() < 0.9:
             return
         before = calm_claims.ends(self._cluster.store)
         self._cluster.weather.overload(calm_claims.LASTS_S)
@@ -371,12 +371,11 @@ class _Run:
 
     async def _quiet(self) -> None:
         deadline = self._loop.time() + QUIET_S
-        while True:
+        await asyncio.sleep(1.0)
+        while (unsettled := next(self._unsettled(), None)) and self._loop.time() < deadline:  # noqa: ASYNC110 - now and then
             await asyncio.sleep(1.0)
-            problems = list(self._unsettled())
-            if not problems or self._loop.time() > deadline:
-                break
-        self.result.problems.extend(problems)
+        if unsettled is not None:
+            self.result.problems.extend(self._unsettled())
         if self._rot.struck:
             await self._mended()
         self._require(view_equals_fold.check, self._cluster, self._rot.excuses)

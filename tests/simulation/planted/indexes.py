@@ -13,7 +13,7 @@ from stator.runtime import replica
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R15", seen_at=93)
+@plant("R15", seen_at=28)
 def lanes_by_source_offset(patch: Patch) -> None:
     """Index readers take any row from a source offset that is new to them, whoever wrote it (R15)."""
     real = acceptance.accept
@@ -30,7 +30,7 @@ def lanes_by_source_offset(patch: Patch) -> None:
     patch.setattr(replica, "accept", accept)
 
 
-@plant("R15", seen_at=121)
+@plant("R15", seen_at=75)
 def lanes_go_on_from_the_furthest(patch: Patch) -> None:
     """A worker that takes over believes that no lane is behind the one that got furthest."""
     claim = propagate.Propagator.claim

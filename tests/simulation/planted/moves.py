@@ -6,7 +6,7 @@ from stator.rules.lease import Before, passed
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R9", seen_at=37)
+@plant("R9", seen_at=42)
 def any_release_will_do(patch: Patch) -> None:
     """Once a log has nobody to wait for, by a Release or at its beginning, no leader ever waits again (R9)."""
 

@@ -25,7 +25,7 @@ def refusals_at_once(patch: Patch) -> None:
     patch.setattr(write_path.WritePath, "_write", hasty)
 
 
-@plant("R10")
+@plant("R10", seen_at=41)
 def reads_without_barrier(patch: Patch) -> None:
     """A leader that has not heard of its successor answers strong reads (R10)."""
     patch.setattr(write_path.WritePath, "_read", lambda _self, waiting, *_: waiting.finish(waiting.future))
@@ -64,13 +64,13 @@ def positions_name_what_is_known(patch: Patch) -> None:
     patch.setattr(write_path.WritePath, "_reached", lambda self: self._replica.position.next_offset)
 
 
-@plant("R9", seen_at=37)
+@plant("R9", seen_at=42)
 def new_leaders_answer_at_once(patch: Patch) -> None:
     """A leader does not wait for the leases of those before it (R9)."""
     patch.setattr(lease, "ready_at", lambda _before, now, _ready_before: now)
 
 
-@plant("R9", seen_at=6)
+@plant("R9", seen_at=42)
 def leases_from_the_report(patch: Patch) -> None:
     """A lease is counted from when its record was confirmed, not from when it was sent (R9)."""
     renew = lease.Lease.renew

@@ -14,7 +14,7 @@ from stator.rules.transaction_messages import Decided
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R14", seen_at=3)
+@plant("R14")
 def commits_without_all_votes(patch: Patch) -> None:
     """A coordinator proposes to commit although a partition has refused or not answered (R14)."""
     decided = Coordinator._decided
@@ -26,19 +26,19 @@ def commits_without_all_votes(patch: Patch) -> None:
     patch.setattr(Coordinator, "_decided", early)
 
 
-@plant("R14", seen_at=3)
+@plant("R14")
 def prepared_items_are_free(patch: Patch) -> None:
     """What is prepared may be written by others before its end (R14)."""
     patch.setattr(Participant, "holds", lambda _self, _key: False)
 
 
-@plant("R14", seen_at=3)
+@plant("R14")
 def checked_items_are_free(patch: Patch) -> None:
     """What a transaction has only checked may be changed by others before its end (R14)."""
     patch.setattr(Participant, "holds", lambda self, key: key in self._changing)
 
 
-@plant("R14", seen_at=24)
+@plant("R14", seen_at=39)
 def strong_reads_pass_what_is_prepared(patch: Patch) -> None:
     """A strong read of a prepared item shows what was there before, though the client may know of the commit (R14)."""
     patch.setattr(Participant, "parks", lambda _self, _waiting, _keys: False)
@@ -50,14 +50,14 @@ def looks_pass_what_is_prepared(patch: Patch) -> None:
     patch.setattr(Participant, "unsettled", lambda _self, _key: False)
 
 
-@plant("R14", seen_at=20)
+@plant("R14", seen_at=38)
 def reads_look_once(patch: Patch) -> None:
     """TransactGetItems takes each partition's first look for the truth about one moment (R14)."""
     unsettled = transactional_reads.unsettled
     patch.setattr(transactional_reads, "unsettled", lambda first, _second: unsettled(first, first))
 
 
-@plant("R14", seen_at=3)
+@plant("R14")
 def participants_give_up_by_themselves(patch: Patch) -> None:
     """Recovery aborts what it finds open without asking the ledger (R14)."""
 
@@ -73,7 +73,7 @@ def participants_give_up_by_themselves(patch: Patch) -> None:
     patch.setattr(recovery.TransactionRecovery, "__init__", deaf)
 
 
-@plant("R14", seen_at=3)
+@plant("R14")
 def each_partition_has_its_own_commit_time(patch: Patch) -> None:
     """A partition commits at the time at which it was prepared itself (R14)."""
     commit = Participant._commit
@@ -84,7 +84,7 @@ def each_partition_has_its_own_commit_time(patch: Patch) -> None:
     patch.setattr(Participant, "_commit", own)
 
 
-@plant("R14", seen_at=5)
+@plant("R14")
 def the_last_decision_stands(patch: Patch) -> None:
     """The ledger takes every proposal for a decision (R14)."""
     patch.setattr(
@@ -92,7 +92,7 @@ def the_last_decision_stands(patch: Patch) -> None:
     )
 
 
-@plant("R14", seen_at=3)
+@plant("R14", seen_at=54)
 def decisions_are_forgotten_early(patch: Patch) -> None:
     """The ledger forgets decisions without asking whether all participants have heard them (R14)."""
 
@@ -103,7 +103,7 @@ def decisions_are_forgotten_early(patch: Patch) -> None:
     patch.setattr(ledger, "forgettable", lambda _decision, _floors: True)
 
 
-@plant("R14", seen_at=3)
+@plant("R14")
 def the_next_leader_forgets_what_is_prepared(patch: Patch) -> None:
     """A new leader holds nothing that its predecessor had prepared (R14)."""
     made = Participant.__init__

@@ -10,7 +10,7 @@ from stator.rules import acceptance, append_patience
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R6")
+@plant("R6", seen_at=16)
 def any_report_confirms(patch: Patch) -> None:
     """A success report counts, wherever it says the record lies (R6)."""
 
@@ -27,7 +27,7 @@ def any_report_confirms(patch: Patch) -> None:
     patch.setattr(group_commit.GroupCommit, "accepted", accepted)
 
 
-@plant("R1")
+@plant("R1", seen_at=4)
 def no_sequence(patch: Patch) -> None:
     """Readers take whatever the writer in force wrote, and do not count (R1)."""
 
@@ -53,7 +53,7 @@ def errors_mean_not_written(patch: Patch) -> None:
     patch.setattr(leadership.Leadership, "_doubt", sure)
 
 
-@plant("R4", seen_at=36)
+@plant("R4", seen_at=21)
 def claims_disown(patch: Patch) -> None:
     """A leader takes its next name when it claims and not when it has won. Found before it was planted."""
     won = leadership.Leadership._accepted
