@@ -38,7 +38,7 @@ def checked_items_are_free(patch: Patch) -> None:
     patch.setattr(Participant, "holds", lambda self, key: key in self._changing)
 
 
-@plant("R14", seen_at=39)
+@plant("R14", seen_at=83)
 def strong_reads_pass_what_is_prepared(patch: Patch) -> None:
     """A strong read of a prepared item shows what was there before, though the client may know of the commit (R14)."""
     patch.setattr(Participant, "parks", lambda _self, _waiting, _keys: False)
