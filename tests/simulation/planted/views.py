@@ -6,7 +6,7 @@ from stator.runtime import marks, replica, view_sweep
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R16", seen_at=10)
+@plant("R16", seen_at=38)
 def stamps_pass_unread(patch: Patch) -> None:
     """Nobody compares what the log says of a view with the view."""
     patch.setattr(marks.Marks, "compare", lambda _self, _offset, _record: "")
@@ -22,7 +22,7 @@ def views_are_not_added_up(patch: Patch) -> None:
     patch.setattr(view_sweep.ViewSweep, "sweep", sweep)
 
 
-@plant("R16", seen_at=10)
+@plant("R16", seen_at=29)
 def a_view_made_anew_yields_to_a_stamp(patch: Patch) -> None:
     """One leader whose view is wrong stops all the others. Found before it was planted."""
 
