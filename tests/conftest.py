@@ -7,8 +7,7 @@ import pytest
 
 from tests.figures import KEPT, Figures
 from tests.native_cluster import BreakableCluster, running_cluster
-from tests.servers import KafkaBrokers, MinioServer, running_brokers, running_minio
-from tools.supervised import ServersUnavailable
+from tests.servers import KafkaBrokers, MinioServer, or_fail, running_brokers, running_minio
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,11 +50,8 @@ def figures(request: pytest.FixtureRequest) -> Figures:
 @pytest.fixture(scope="session")
 def shared_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrokers]:
     """The session's brokers; tests take `kafka`, which is these, all alive."""
-    try:
-        with running_brokers(tmp_path_factory.mktemp("kafka")) as brokers:
-            yield brokers
-    except ServersUnavailable as missing:
-        pytest.fail(str(missing), pytrace=False)
+    with or_fail(), running_brokers(tmp_path_factory.mktemp("kafka")) as brokers:
+        yield brokers
 
 
 @pytest.fixture
@@ -68,21 +64,15 @@ def kafka(shared_kafka: KafkaBrokers) -> Iterator[KafkaBrokers]:
 @pytest.fixture(scope="session")
 def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
     """A real MinIO with an empty bucket; use an object prefix of your own."""
-    try:
-        with running_minio(tmp_path_factory.mktemp("minio")) as server:
-            yield server
-    except ServersUnavailable as missing:
-        pytest.fail(str(missing), pytrace=False)
+    with or_fail(), running_minio(tmp_path_factory.mktemp("minio")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableCluster]:
     """The session's cluster; tests take `cluster`, which is this one, whole."""
-    try:
-        with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
-            yield running
-    except ServersUnavailable as missing:
-        pytest.fail(str(missing), pytrace=False)
+    with or_fail(), running_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tools.brokers import BROKERS, bootstrap_servers, broker_specs
 from tools.cluster import Ports
 from tools.object_store import minio_spec
-from tools.supervised import SupervisedProcesses
+from tools.supervised import ServersUnavailable, SupervisedProcesses
 
 START_S = 60.0  # measured: 6 s on two idle cores
 PORT_BLOCK, PORT_FIRST, PORT_LAST = (
@@ -23,6 +25,15 @@ PORT_BLOCK, PORT_FIRST, PORT_LAST = (
     20_000,
     32_000,
 )  # below the ephemeral range: a restarted broker finds its port free
+
+
+@contextmanager
+def or_fail() -> Iterator[None]:
+    """What is started within a `with` is there, or the test fails with the one line that says why not."""
+    try:
+        yield
+    except ServersUnavailable as missing:
+        pytest.fail(str(missing), pytrace=False)
 
 
 class KafkaBrokers:

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.native_cluster import BreakableCluster, running_cluster
-from tools.supervised import ServersUnavailable
+from tests.servers import or_fail
 
 
 @pytest.fixture(scope="module")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableCluster]:
     """One for each file of this folder, in place of the session's; tests take `cluster`."""
-    try:
-        with running_cluster(tmp_path_factory.mktemp("chaos"), own_clocks=True) as running:
-            yield running
-    except ServersUnavailable as missing:
-        pytest.fail(str(missing), pytrace=False)
+    with or_fail(), running_cluster(tmp_path_factory.mktemp("chaos"), own_clocks=True) as running:
+        yield running

@@ -8,25 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.notes_table import notes_table
 from tests.standalone_server import StandaloneServer, dynamodb, standalone
 
 DELAY_S = 3.0
 PATIENCE_S = 20.0
 HEADER = "x-stator-position"
-TABLE: dict[str, Any] = {
-    "TableName": "Notes",
-    "BillingMode": "PAY_PER_REQUEST",
-    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "by")],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by-author",
-            "KeySchema": [{"AttributeName": "by", "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-    ],
-    "Tags": [{"Key": "stator:partitions", "Value": "2"}],
-}
+TABLE = notes_table(partitions=2)
 INDEXED: dict[str, Any] = {
     "TableName": "Notes",
     "IndexName": "by-author",

@@ -17,24 +17,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.notes_table import notes_table
 from tests.standalone_server import StandaloneServer, dynamodb, standalone
 
 SOURCE = Path(__file__).parents[2]
 THIS, NEXT, AFTER = "this", "next", "after"
-TABLE: dict[str, Any] = {
-    "TableName": "Notes",
-    "BillingMode": "PAY_PER_REQUEST",
-    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "by")],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by-author",
-            "KeySchema": [{"AttributeName": "by", "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-    ],
-    "Tags": [{"Key": "stator:partitions", "Value": "3"}],
-}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +83,7 @@ def test_servers_are_upgraded_and_rolled_back_on_one_directory_and_one_that_skip
         with served(data, releases[name]) as server:
             db = dynamodb(server.endpoint, attempts=3)
             if not turn:
-                db.create_table(**TABLE)
+                db.create_table(**notes_table(partitions=3))
             assert notes_in(db, ConsistentRead=True) == expected, (turn, name)
             assert notes_in(db, IndexName="by-author") == expected, (turn, name)
             write(db, turn)

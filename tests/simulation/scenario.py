@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
@@ -40,7 +40,7 @@ from tests.simulation.checkers import (
     view_equals_fold,
 )
 from tests.simulation.checkers.one_leader_per_epoch import Leaders
-from tests.simulation.cluster import VIEW_SWEEP_S, Cluster
+from tests.simulation.cluster import VIEW_SWEEP_S, Cluster, Node
 from tests.simulation.faults import Faults
 from tests.simulation.history import Told
 from tests.simulation.lists import CREATE as CREATE_LISTS
@@ -455,16 +455,7 @@ class _Run:
         """Everything is read once more, and then all that was read has to fit into one order."""
         if self._lists is None:
             return
-        deadline = self._loop.time() + LIVENESS_S
-        whole = False
-        while not whole and self._loop.time() < deadline:
-            node = self._cluster.machines["router-1"].node
-            if node is not None and node.ready:
-                whole = await self._loop.create_task(self._lists.read_each(node), context=node.owner.context.copy())
-        if not whole:
-            self.result.problems.append(
-                f"liveness: not all lists can be read {LIVENESS_S:.0f} s after the faults ended"
-            )
+        await self._insist("lists", self._lists.read_each)
         anomalies = list_append.check(self._lists.history)
         self.result.problems.extend(f"list_append: {anomaly.name}: {anomaly.why}" for anomaly in anomalies)
         self._require(transactions_whole.check, self._cluster.store, self._transactional())
@@ -472,17 +463,23 @@ class _Run:
     async def _check_bank(self) -> None:
         if self._bank is None:
             return
+        await self._insist("accounts", self._bank.state)
+        self._require(bank.check, self._bank.statements, self._bank.transfers)
+
+    async def _insist(self, what: str, read: Callable[[Node], Coroutine[Any, Any, object]]) -> None:
+        """Have everything read once more by a router, again and again until that can be had."""
         deadline = self._loop.time() + LIVENESS_S
-        last = None
-        while last is None and self._loop.time() < deadline:
+        had: object = None
+        while not had and self._loop.time() < deadline:
             node = self._cluster.machines["router-1"].node
             if node is not None and node.ready:
-                last = await self._loop.create_task(self._bank.state(node), context=node.owner.context.copy())
-        if last is None:
+                had = await self._loop.create_task(read(node), context=node.owner.context.copy())
+            else:
+                await asyncio.sleep(0.1)
+        if not had:
             self.result.problems.append(
-                f"liveness: not all accounts can be read {LIVENESS_S:.0f} s after the faults ended"
+                f"liveness: not all {what} can be read {LIVENESS_S:.0f} s after the faults ended"
             )
-        self._require(bank.check, self._bank.statements, self._bank.transfers)
 
     def _require(self, check: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs) -> None:
         self.result.problems.extend(_told(check, *args, **kwargs))
