@@ -21,7 +21,7 @@ from stator.model.records import Effect
 from stator.rules.ledger import expired, forgettable, rule
 from stator.rules.transaction_messages import Decide, Decided, Forget, Forgotten
 
-from .unmaterialized import Unmaterialized
+from .unmaterialized import Unmaterialized, latest
 
 
 class Ruled(NamedTuple):
@@ -52,8 +52,7 @@ def ruled(asked: Decide, state: Unmaterialized, timestamp: Callable[[], Timestam
     if ruling.use is not None:
         old = None if used is None else used.image
         effects.append(Effect(token_key(asked.token), old, encode_use(ruling.use), now))
-    seq = max((seq for seq in (decision_seq, use_seq, floors_seq) if seq is not None), default=None)
-    return Ruled(effects, seq, ruling.answer)
+    return Ruled(effects, latest((decision_seq, use_seq, floors_seq)), ruling.answer)
 
 
 def forgotten(asked: Forget, state: Unmaterialized, timestamp: Callable[[], TimestampUs]) -> Ruled:
@@ -84,10 +83,6 @@ def _unneeded(key: bytes, image: bytes, floors: dict[int, int], now: TimestampUs
 
 def _floors(log_ids: Iterable[int], state: Unmaterialized) -> tuple[dict[int, int], Seq | None]:
     """How far these logs are known to be closed, and the newest record not yet in the view on which that rests."""
-    floors, newest = {}, None
-    for log_id in log_ids:
-        seq, floor = state.newest(floor_key(LogId(log_id)))
-        if floor is not None:
-            floors[log_id] = decode_floor(floor.image)
-            newest = seq if newest is None or (seq is not None and seq > newest) else newest
-    return floors, newest
+    found = {log_id: state.newest(floor_key(LogId(log_id))) for log_id in log_ids}
+    floors = {log_id: decode_floor(floor.image) for log_id, (_, floor) in found.items() if floor is not None}
+    return floors, latest(found[log_id][0] for log_id in floors)

@@ -20,7 +20,7 @@ from stator.rules.transaction_messages import Action, Look, Looks, Transact, Tra
 from stator.rules.transactions import PAYLOAD_BYTES_MAX, Found, cancelled, decide_together, reason_of
 
 from .group_commit import RECORD_BYTES_MAX
-from .unmaterialized import Unmaterialized
+from .unmaterialized import Unmaterialized, latest
 
 
 class Decided(NamedTuple):
@@ -43,7 +43,7 @@ def decide_transaction(
     has an item; `request_id`: for the effects.
     """
     newest = [state.newest(action.key) for action in actions]
-    seq = max((seq for seq, _ in newest if seq is not None), default=None)
+    seq = latest(seq for seq, _ in newest)
     found = [_found(stored, locked=holds(action.key)) for action, (_, stored) in zip(actions, newest, strict=True)]
     decisions = decide_together(actions, found)
     if not isinstance(decisions, TransactionCanceledError):

@@ -6,6 +6,7 @@ that carries it.
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from stator.model.positions import Seq
 from stator.model.records import Effect
@@ -87,3 +88,8 @@ class Unmaterialized:
     def empty(self) -> bool:
         """Whether the view has everything that was decided."""
         return not self._keys
+
+
+def latest(seqs: Iterable[Seq | None]) -> Seq | None:
+    """The last record of those on which something rests; None if all of them are in the view."""
+    return max((seq for seq in seqs if seq is not None), default=None)

@@ -98,7 +98,7 @@ class LmdbView:
                 value = txn.get(key)
         except lmdb.Error as error:
             raise translated(error) from error
-        return None if value is None else StoredItem(*decode_item(key, value))
+        return None if value is None else _stored(key, value)
 
     def scan(
         self,
@@ -112,7 +112,7 @@ class LmdbView:
             with self._env.begin(db=self._items) as txn, txn.cursor() as cursor:
                 rows = _down(cursor, low, high) if reverse else _up(cursor, low, high)
                 for key, value in rows:
-                    yield key, StoredItem(*decode_item(key, value))
+                    yield key, _stored(key, value)
         except lmdb.Error as error:
             raise translated(error) from error
 
@@ -131,7 +131,7 @@ class LmdbView:
                     value = txn.get(item_key, db=self._items)
                     if value is None:
                         raise DamagedDataError(f"the derived row {key.hex()} leads to no item")
-                    yield DerivedRow(key, item_key, StoredItem(*decode_item(item_key, value)))
+                    yield DerivedRow(key, item_key, _stored(item_key, value))
         except lmdb.Error as error:
             raise translated(error) from error
 
@@ -150,10 +150,7 @@ class LmdbView:
         """See `ViewReader.snapshot`."""
         try:
             with self._env.begin(db=self._items) as txn, txn.cursor() as cursor:
-                yield (
-                    self._position,
-                    ((key, StoredItem(*decode_item(key, value))) for key, value in _up(cursor, b"", None)),
-                )
+                yield self._position, ((key, _stored(key, value)) for key, value in _up(cursor, b"", None))
         except lmdb.Error as error:
             raise translated(error) from error
 
@@ -275,6 +272,10 @@ class LmdbView:
         """See `ViewWriter.close`."""
         self._env.close()
         self._on_close()
+
+
+def _stored(key: bytes, value: bytes) -> StoredItem:
+    return StoredItem(*decode_item(key, value))
 
 
 def _up(cursor: "lmdb.Cursor[bytes]", low: bytes, high: bytes | None) -> Iterator[tuple[bytes, bytes]]:

@@ -7,11 +7,6 @@ import msgspec
 from stator.model.positions import LogId
 from stator.rules.ledger import Decision, TokenUse
 
-_encoder = msgspec.json.Encoder()
-_decision_decoder = msgspec.json.Decoder(Decision)
-_use_decoder = msgspec.json.Decoder(TokenUse)
-
-
 DECISIONS, TOKENS, _FLOORS = b"decision/", b"token/", b"floor/"
 
 
@@ -21,6 +16,9 @@ class Floor(msgspec.Struct, frozen=True):
     closed_us: int
 
 
+_encoder = msgspec.json.Encoder()
+_decision_decoder = msgspec.json.Decoder(Decision)
+_use_decoder = msgspec.json.Decoder(TokenUse)
 _floor_decoder = msgspec.json.Decoder(Floor)
 
 
