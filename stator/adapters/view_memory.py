@@ -172,7 +172,8 @@ class MemoryView:
     def _move_rows(self, key: bytes, moves: RowMoves) -> None:
         for row in moves.gone:
             self._rows.pop(row, None)
-        self._rows.update(dict.fromkeys(moves.come, key))
+        for row in moves.come:
+            self._rows[row] = key
 
 
 def _between(keys: Any, low: bytes, high: bytes | None, *, reverse: bool = False) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from stator.codec.log_records import decode_base, decode_changes, decode_envelop
 from stator.codec.snapshot_files import decode_snapshot, snapshot_part_rows
 from stator.model.positions import LogId, Offset
 from stator.model.records import Effect, Envelope, Kind
+from stator.rules.local_rows import LocalLayout, row_keys
 
 
 @dataclass
@@ -61,47 +62,24 @@ class Accepted:
         return [(effect.key, effect.new, effect.timestamp_us) for effect in self.effects]
 
 
-class _ReadLog:
-    def __init__(self) -> None:
-        self.accepted: list[Accepted] = []
-        self._next = Offset(0)
-        self._lanes: dict[int, _Lane] = {}
-
-    def read_on(self, store: MemoryLogStore, log_id: LogId) -> None:
-        for message in store.messages(log_id, self._next):
-            self._next = Offset(message.offset + 1)
-            record = decode_envelope(message.data)
-            if self._lanes.setdefault(record.lane, _Lane()).takes(record):
-                self.accepted.append(Accepted(message.offset, record))
-
-
-_READ: WeakKeyDictionary[MemoryLogStore, dict[LogId, _ReadLog]] = WeakKeyDictionary()
-
-
-def accepted(store: MemoryLogStore, log_id: LogId, until: Offset | None = None) -> Sequence[Accepted]:
-    """The records of a log that count, of those below `until`."""
-    log = _READ.setdefault(store, {}).setdefault(log_id, _ReadLog())
-    log.read_on(store, log_id)
-    if until is None:
-        return log.accepted
-    return log.accepted[: bisect_left(log.accepted, until, key=lambda one: one.offset)]
-
-
-def effects(store: MemoryLogStore, log_id: LogId) -> list[Effect]:
-    """All effects of a log that count, in order."""
-    return [effect for one in accepted(store, log_id) for effect in one.effects]
-
-
-@dataclass
+@dataclass(frozen=True)
 class Folded:
-    """What a view has to hold."""
+    """What a view has to hold. Not to be changed: others get the same."""
 
     items: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     """By key: version and image."""
     base: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     """What the log's Base record brought."""
+    _rows: dict[LocalLayout, dict[bytes, bytes]] = field(default_factory=dict)
 
-    @property
+    def rows(self, layout: LocalLayout) -> dict[bytes, bytes]:
+        """The rows that lead to the items, each with its item's key."""
+        if layout not in self._rows:
+            items = self.items.items()
+            self._rows[layout] = {row: key for key, (_, image) in items for row in row_keys(layout, key, image)}
+        return self._rows[layout]
+
+    @cached_property
     def digest(self) -> int:
         total = 0
         for key, (_, image) in self.items.items():
@@ -110,21 +88,70 @@ class Folded:
         return total % (1 << 128)
 
 
+class _ReadLog:
+    def __init__(self) -> None:
+        self.accepted: list[Accepted] = []
+        self._next = Offset(0)
+        self._lanes: dict[int, _Lane] = {}
+        self._folded = {0: Folded()}
+
+    def read_on(self, store: MemoryLogStore, log_id: LogId) -> None:
+        for message in store.messages(log_id, self._next):
+            self._next = Offset(message.offset + 1)
+            record = decode_envelope(message.data)
+            if self._lanes.setdefault(record.lane, _Lane()).takes(record):
+                self.accepted.append(Accepted(message.offset, record))
+
+    def count(self, until: Offset | None) -> int:
+        if until is None:
+            return len(self.accepted)
+        return bisect_left(self.accepted, until, key=lambda one: one.offset)
+
+    def fold(self, objects: dict[str, bytes], count: int) -> Folded:
+        known = max(before for before in self._folded if before <= count)
+        if known < count:
+            self._folded[count] = _fold(self._folded[known], self.accepted[known:count], objects)
+        return self._folded[count]
+
+
+_READ: WeakKeyDictionary[MemoryLogStore, dict[LogId, _ReadLog]] = WeakKeyDictionary()
+
+
+def accepted(store: MemoryLogStore, log_id: LogId, until: Offset | None = None) -> Sequence[Accepted]:
+    """The records of a log that count, of those below `until`."""
+    log = _read(store, log_id)
+    return log.accepted if until is None else log.accepted[: log.count(until)]
+
+
+def effects(store: MemoryLogStore, log_id: LogId) -> list[Effect]:
+    """All effects of a log that count, in order."""
+    return [effect for one in accepted(store, log_id) for effect in one.effects]
+
+
 def fold(store: MemoryLogStore, objects: dict[str, bytes], log_id: LogId, until: Offset | None = None) -> Folded:
     """The state that a log's records below `until` lead to."""
-    folded = Folded()
-    items = folded.items
-    for one in accepted(store, log_id, until):
+    log = _read(store, log_id)
+    return log.fold(objects, log.count(until))
+
+
+def _read(store: MemoryLogStore, log_id: LogId) -> _ReadLog:
+    log = _READ.setdefault(store, {}).setdefault(log_id, _ReadLog())
+    log.read_on(store, log_id)
+    return log
+
+
+def _fold(start: Folded, records: Sequence[Accepted], objects: dict[str, bytes]) -> Folded:
+    items, base = dict(start.items), start.base
+    for one in records:
         if one.record.kind is Kind.BASE:
-            folded.base = snapshot_items(objects, decode_base(one.record).snapshot_object)
-            items.clear()
-            items.update(folded.base)
+            base = snapshot_items(objects, decode_base(one.record).snapshot_object)
+            items = dict(base)
         for key, image, timestamp_us in one.rows:
             if image is None:
                 items.pop(key, None)
             else:
                 items[key] = (timestamp_us, image)
-    return folded
+    return Folded(items, base)
 
 
 def snapshot_items(objects: dict[str, bytes], name: str) -> dict[bytes, tuple[int, bytes]]:

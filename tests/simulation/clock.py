@@ -1,7 +1,5 @@
 """One machine's clock: it runs a little fast or slow, in turns, and its wall time is wrong by a little, and may be set."""
 
-import asyncio
-
 from stator.rules.lease import RATE_ERROR
 from tests.simulation.loop import SimulatedLoop
 
@@ -32,7 +30,7 @@ class SimulatedClock:
 
     async def sleep(self, seconds: float) -> None:
         """See `Clock.sleep`."""
-        await asyncio.sleep(seconds / self._rate)
+        await self._loop.pause(seconds / self._rate)
 
     def drift(self, rate: float) -> None:
         """From now on it runs at another rate."""

@@ -81,7 +81,7 @@ class Machine:
 
     @property
     def running(self) -> bool:
-        return self.node is not None and not self.node.owner.paused
+        return self.node is not None and not self.node.owner.halted
 
 
 class Cluster:
@@ -163,10 +163,10 @@ class Cluster:
 
     def pause(self, machine: Machine) -> None:
         if machine.node is not None:
-            machine.node.owner.paused = True
+            machine.node.owner.halted = True
 
     def resume(self, machine: Machine) -> None:
-        if machine.node is not None and machine.node.owner.paused:
+        if machine.node is not None and machine.node.owner.halted:
             self.loop.resume(machine.node.owner)
 
     def heal(self) -> None:
@@ -233,7 +233,9 @@ class Node:
         self.clock = machine.clock
         self.ids = SeededIds(Random(machine.dice.getrandbits(64)))
         self.incarnation = self.ids.bits64()
-        self.log = LossyLog(cluster.store, cluster.weather, self.owner, Random(machine.dice.getrandbits(64)))
+        self.log = LossyLog(
+            cluster.loop, cluster.store, cluster.weather, self.owner, Random(machine.dice.getrandbits(64))
+        )
         self.archive = FaultyArchive(cluster, Random(machine.dice.getrandbits(64)))
         self.snapshots = Snapshots(self.archive, self.clock)
         await self.log.create(COMMON_LOGS)

@@ -1,8 +1,8 @@
 """One machine's disk: it fills up, and its machine dies at a commit, just before it or just after."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from errno import ENOSPC
+from typing import ParamSpec, TypeVar
 
 from stator.adapters.view_memory import MemoryView, MemoryViewStore
 from stator.model.positions import LogPosition
@@ -10,6 +10,9 @@ from stator.ports.view import Change
 from stator.rules.local_rows import LocalLayout
 from stator.rules.request_tokens import Token
 from tests.simulation.loop import KilledError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 UNDO_APPLIES_MAX = 8
 """How many applies to each view a loss of power takes back at most."""
@@ -40,9 +43,8 @@ class FaultyDisk(MemoryViewStore):
         self.full = False
         self._left = 0
 
-    @contextmanager
-    def commit(self) -> Iterator[None]:
-        """Around one. Raises OSError when the disk is full, and KilledError when the process dies here."""
+    def commit(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make one. Raises OSError when the disk is full, and KilledError when the process dies here."""
         if self.full:
             raise OSError(ENOSPC, "no space left on device")
         last = self._left == 1
@@ -50,10 +52,11 @@ class FaultyDisk(MemoryViewStore):
         if last and not self._made:
             self._die()
             raise KilledError
-        yield
+        done = change(*args, **kwargs)
         if last:
             self._die()
             raise KilledError
+        return done
 
 
 class FaultyView(MemoryView):
@@ -65,30 +68,22 @@ class FaultyView(MemoryView):
 
     def apply(self, changes: Sequence[Change], position: LogPosition, tokens: Sequence[Token] = ()) -> None:
         """See `ViewWriter.apply`."""
-        with self._disk.commit():
-            super().apply(changes, position, tokens)
+        self._disk.commit(super().apply, changes, position, tokens)
 
     def install(self, items: Iterable[Change], position: LogPosition) -> None:
         """See `ViewWriter.install`."""
-        with self._disk.commit():
-            super().install(items, position)
+        self._disk.commit(super().install, items, position)
 
     def lay_out(self, layout: LocalLayout) -> None:
         """See `ViewWriter.lay_out`."""
-        with self._disk.commit():
-            super().lay_out(layout)
+        self._disk.commit(super().lay_out, layout)
 
     def derive(self) -> Iterator[None]:
         """See `ViewWriter.derive`."""
         steps = super().derive()
-        while True:
-            with self._disk.commit():
-                more = next(steps, steps)
-            if more is steps:
-                return
+        while self._disk.commit(next, steps, steps) is not steps:
             yield
 
     def discard(self) -> None:
         """See `ViewWriter.discard`."""
-        with self._disk.commit():
-            super().discard()
+        self._disk.commit(super().discard)

@@ -4,17 +4,17 @@ Every callback belongs to the simulated process in whose context it was schedule
 needs: callbacks of a dead process are put aside, so that not one more line of it runs, no `finally` either. A paused
 process (SIGSTOP) goes on with its callbacks late, believing that no time has passed.
 
-Half of a run's time is spent here, hence calls and timers of its own: what asyncio's are ready for never happens.
+Every step of a run passes here, hence calls and timers of its own: what asyncio's are ready for never happens.
 """
 
 import asyncio
-from asyncio import events
-from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
+
+from msgspec import Struct
 
 OWNER: ContextVar["Owner | None"] = ContextVar("OWNER", default=None)
 
@@ -34,27 +34,23 @@ class Owner:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.alive = True
-        self.paused = False
+        self.halted = False
+        """It is dead or paused."""
         self.kept: list[Call] = []
         self.context: Context = copy_context()
         self.context.run(OWNER.set, self)
 
 
-class Call(events.TimerHandle):
-    """A callback that waits for its turn or its time. The base class is for asyncio's eyes only."""
+class Call(Struct):
+    """A callback that waits for its turn or its time."""
 
-    __slots__ = ()
-
-    def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
-        self._when = when
-        self._callback = callback
-        self._args = args
-        self._context = context
-        self._cancelled = False
+    callback: Callable[..., object]
+    args: tuple[Any, ...]
+    context: Context
+    cancelled: bool = False
 
     def cancel(self) -> None:
-        self._cancelled = True
+        self.cancelled = True
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -67,7 +63,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._dead: list[Owner] = []
         self._ending = False
-        self._calls: deque[Call] = deque()
+        self._calls: list[Call] = []
         self._timers: list[tuple[float, int, Call]] = []
         self._numbers = count()
         self._stopping: bool
@@ -80,28 +76,37 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self._now
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Call:
-        call = Call(0.0, callback, args, copy_context() if context is None else context)
+        call = Call(callback, args, copy_context() if context is None else context)
         self._calls.append(call)
         return call
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Call:
-        call = Call(when, callback, args, copy_context() if context is None else context)
+        call = Call(callback, args, copy_context() if context is None else context)
         heappush(self._timers, (when, next(self._numbers), call))
         return call
 
     def call_later(
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Call:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        when = self._now + delay
+        call = Call(callback, args, copy_context() if context is None else context)
+        heappush(self._timers, (when, next(self._numbers), call))
+        return call
+
+    def pause(self, seconds: float) -> "asyncio.Future[None]":
+        """What `asyncio.sleep` does, without a coroutine of its own: much of what waits here waits for this."""
+        over = self.create_future()
+        self.call_later(seconds, _end, over)
+        return over
 
     def kill(self, owner: Owner) -> None:
         """Nothing of this process runs any more, until `run_cleanup`."""
-        owner.alive = False
+        owner.halted = True
         self._dead.append(owner)
 
     def resume(self, owner: Owner) -> None:
         """Let a paused process go on with what has gathered."""
-        owner.paused = False
+        owner.halted = False
         self._calls.extend(owner.kept)
         owner.kept.clear()
 
@@ -125,32 +130,31 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.close()
 
     def _run_once(self) -> None:
-        timers, calls = self._timers, self._calls
+        timers = self._timers
         while not self._stopping:
-            if not calls:
-                while timers and timers[0][2]._cancelled:
+            if not self._calls:
+                while timers and timers[0][2].cancelled:
                     heappop(timers)
                 if not timers:
                     raise NothingToDoError
                 self._now = max(self._now, timers[0][0])
             now = self._now
             while timers and timers[0][0] <= now:
-                calls.append(heappop(timers)[2])
-            for _ in range(len(calls)):
-                call = calls.popleft()
-                if call._cancelled:
-                    continue
-                owner = call._context.get(OWNER)
-                if owner is not None and (owner.paused or not owner.alive) and not self._ending:
+                self._calls.append(heappop(timers)[2])
+            calls, self._calls = self._calls, []
+            self.steps += len(calls)
+            for call in calls:
+                context = call.context
+                owner = context.get(OWNER)
+                if owner is not None and owner.halted and not self._ending:
                     owner.kept.append(call)
-                    continue
-                self.steps += 1
-                try:
-                    call._context.run(call._callback, *call._args)
-                except KilledError:
-                    continue
-                except Exception as error:  # noqa: BLE001 - what a callback leaves undone is told, as asyncio does
-                    self.call_exception_handler({"message": f"in {call._callback!r}", "exception": error})
+                elif not call.cancelled:
+                    try:
+                        context.run(call.callback, *call.args)
+                    except KilledError:
+                        continue
+                    except Exception as error:  # noqa: BLE001 - what a callback leaves undone is told, as asyncio does
+                        self.call_exception_handler({"message": f"in {call.callback!r}", "exception": error})
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
         error = told.get("exception")
@@ -162,3 +166,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """There is one thread."""
+
+
+def _end(pause: "asyncio.Future[None]") -> None:
+    if not pause.done():
+        pause.set_result(None)

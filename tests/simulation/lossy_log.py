@@ -14,7 +14,7 @@ from stator.model.errors import LogError
 from stator.model.positions import LogId, Offset
 from stator.model.records import LogMessage
 from stator.ports.log import Report
-from tests.simulation.loop import Owner
+from tests.simulation.loop import Owner, SimulatedLoop
 
 PATIENCE_S = 1.0
 """How long an append, or a question, waits for a log that is away before it is told that its outcome is unknown."""
@@ -105,12 +105,14 @@ class LossyLog:
 
     exclusive = False
 
-    def __init__(self, store: MemoryLogStore, weather: LogWeather, owner: Owner, dice: Random) -> None:
+    def __init__(
+        self, loop: SimulatedLoop, store: MemoryLogStore, weather: LogWeather, owner: Owner, dice: Random
+    ) -> None:
+        self._loop = loop
         self._store = store
         self._weather = weather
         self._owner = owner
         self._dice = dice
-        self._loop = asyncio.get_running_loop()
         self._last: dict[LogId, float] = {}
 
     # --- appending -------------------------------------------------------------------------------------------
@@ -178,21 +180,21 @@ class LossyLog:
         """Whether this process cannot reach a new log yet."""
         return self._weather.unheard_of(self._owner.name, log_id, self._dice)
 
-    async def way(self, log_id: LogId) -> None:
-        """Return when an answer of the log has come here."""
+    def way(self, log_id: LogId) -> "asyncio.Future[None]":
+        """Done when an answer of the log has come here."""
         away_s = max(0.0, self._weather.clear_at(self._owner.name, log_id) - self._loop.time())
         lag_s = self._dice.uniform(0.1, 0.8) if self._dice.random() < self._weather.trouble / 4 else 0.0
-        await asyncio.sleep(away_s + lag_s + self._dice.uniform(0.0003, 0.002))
+        return self._loop.pause(away_s + lag_s + self._dice.uniform(0.0003, 0.002))
 
-    async def hearing(self) -> None:
-        """Return when this process is not deaf any more."""
-        if (deaf_s := self._weather.deaf_for(self._owner.name)) > 0:
-            await asyncio.sleep(deaf_s)
+    @property
+    def deaf_s(self) -> float:
+        """How long this process still reads nothing."""
+        return self._weather.deaf_for(self._owner.name)
 
     async def end(self, log_id: LogId) -> Offset:
         """See `Log.end`."""
         if self._weather.clear_at(self._owner.name, log_id) - self._loop.time() > PATIENCE_S:
-            await asyncio.sleep(PATIENCE_S)
+            await self._loop.pause(PATIENCE_S)
             raise LogError("the log is away")
         if self.unheard_of(log_id):
             await self.way(log_id)
@@ -251,7 +253,8 @@ class LaggingReader:
         while True:
             if arrived := list(self._store.messages(self._log_id, self._next)):
                 await self._log.way(self._log_id)
-                await self._log.hearing()
+                if deaf_s := self._log.deaf_s:
+                    await asyncio.sleep(deaf_s)
                 self._next = Offset(arrived[-1].offset + 1)
                 return arrived
             await self._store.changed(self._log_id)

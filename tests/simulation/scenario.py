@@ -86,9 +86,18 @@ class Result:
 def run_seed(seed: int, *, verbose: bool = False, registers: bool = False) -> Result:
     """Play one seed. Whatever goes wrong is in the result's problems. `registers`: ask porcupine too, which make builds."""
     gc.disable()  # to look for cycles once, afterwards, is a fifth of the time
+    before = structlog.get_config()
+    try:
+        return _play(seed, verbose=verbose, registers=registers)
+    finally:
+        structlog.configure(**before)
+        gc.enable()
+        gc.collect()  # when all that is in no cycle is gone
+
+
+def _play(seed: int, *, verbose: bool, registers: bool) -> Result:
     loop = SimulatedLoop()
     run = _Run(loop, seed, verbose=verbose, registers=registers)
-    before = structlog.get_config()
     structlog.configure(
         processors=[run.logged],
         wrapper_class=structlog.make_filtering_bound_logger(0 if verbose else 40),
@@ -103,9 +112,6 @@ def run_seed(seed: int, *, verbose: bool = False, registers: bool = False) -> Re
     finally:
         run.finish()
         loop.run_cleanup()
-        structlog.configure(**before)
-        gc.enable()
-        gc.collect()
     return run.result
 
 
@@ -306,13 +312,13 @@ class _Run:
                     self._under_way.append(loop.create_task(self._keep_busy(leaders, 20, 0.1)))
                 case "estrange":
                     self._tell(f"*** estrange {self._faults.estrange(leaders)}")
-                    self._under_way.append(loop.create_task(self._keep_busy(leaders, 100, 0.1)))
+                    self._under_way.append(loop.create_task(self._keep_busy(leaders, 50, 0.2)))
                 case "check":
                     self._require(view_equals_fold.check, self._cluster, self._rot.excuses)
                 case _:
                     work = self._ask_restore(self._dice.choice(self._tables), self._dice)
                     self._under_way.append(loop.create_task(work))
-                    self._under_way.append(loop.create_task(self._keep_busy(self._dice, 100, 0.02)))
+                    self._under_way.append(loop.create_task(self._keep_busy(self._dice, 50, 0.04)))
 
     async def _keep_busy(self, dice: Random, requests_max: int, pause_s: float) -> None:
         """Requests before, at and after something that happens now, at most so far apart."""

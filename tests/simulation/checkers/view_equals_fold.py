@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from stator.codec.catalog_entries import layout_of
 from stator.codec.log_records import decode_envelope
 from stator.model.records import Kind
-from stator.rules.local_rows import row_keys
 from stator.runtime.replica import Replica
 from tests.simulation.accepted import fold
 from tests.simulation.cluster import Cluster
@@ -46,7 +45,7 @@ def check(cluster: Cluster, excused: Callable[[str, Replica], bool]) -> Iterator
         if following is not None and decode_envelope(following.data).kind is Kind.DEFINE:
             continue  # its layout may be in force already
         layout = layout_of(position.definition)
-        wanted = {row: key for key, (_, image) in held.items() for row in row_keys(layout, key, image)}
+        wanted = folded.rows(layout)
         rows = {row: key for row, key, _ in replica.view.rows(b"", None)}
         if replica.view.layout != layout or (replica.view.derived and rows != wanted):
             yield f"{where} does not derive the rows of its items: {len(rows.items() ^ wanted.items())} are wrong"
