@@ -7,7 +7,7 @@ from services.restore import restore_tables
 from tests.simulation.planting import Patch, plant
 
 
-@plant("restore", seen_at=154)
+@plant("restore", seen_at=179)
 def bases_say_where_they_were(patch: Patch) -> None:
     """A restore begun again writes another object under the same name. Found before it was planted."""
     patch.setattr(restore_tables, "_totals", lambda _origin, position: position)

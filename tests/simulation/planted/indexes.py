@@ -30,7 +30,7 @@ def lanes_by_source_offset(patch: Patch) -> None:
     patch.setattr(replica, "accept", accept)
 
 
-@plant("R15", seen_at=39)
+@plant("R15", seen_at=94)
 def lanes_go_on_from_the_furthest(patch: Patch) -> None:
     """A worker that takes over believes that no lane is behind the one that got furthest."""
     claim = propagate.Propagator.claim

@@ -25,7 +25,7 @@ def refusals_at_once(patch: Patch) -> None:
     patch.setattr(write_path.WritePath, "_write", hasty)
 
 
-@plant("R10", seen_at=41)
+@plant("R10", seen_at=38)
 def reads_without_barrier(patch: Patch) -> None:
     """A leader that has not heard of its successor answers strong reads (R10)."""
     patch.setattr(write_path.WritePath, "_read", lambda _self, waiting, *_: waiting.finish(waiting.future))

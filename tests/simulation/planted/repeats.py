@@ -24,7 +24,7 @@ def repeats_are_known_once_they_are_done(patch: Patch) -> None:
     patch.setattr(Unmaterialized, "carried", lambda _self, _token: None)
 
 
-@plant("R18", seen_at=441)
+@plant("R18", seen_at=35)
 def refusals_of_repeats_leave_nothing(patch: Patch) -> None:
     """A request that may have come before is refused, and then its first message comes and is not."""
     patch.setattr(write_path, "comes_again", lambda _command: False)

@@ -44,20 +44,20 @@ def strong_reads_pass_what_is_prepared(patch: Patch) -> None:
     patch.setattr(Participant, "parks", lambda _self, _waiting, _keys: False)
 
 
-@plant("R14", seen_at=37)
+@plant("R14", seen_at=18)
 def looks_pass_what_is_prepared(patch: Patch) -> None:
     """TransactGetItems does not mind that an item is prepared (R14)."""
     patch.setattr(Participant, "unsettled", lambda _self, _key: False)
 
 
-@plant("R14", seen_at=18)
+@plant("R14", seen_at=38)
 def reads_look_once(patch: Patch) -> None:
     """TransactGetItems takes each partition's first look for the truth about one moment (R14)."""
     unsettled = transactional_reads.unsettled
     patch.setattr(transactional_reads, "unsettled", lambda first, _second: unsettled(first, first))
 
 
-@plant("R14")
+@plant("R14", seen_at=18)
 def participants_give_up_by_themselves(patch: Patch) -> None:
     """Recovery aborts what it finds open without asking the ledger (R14)."""
 
@@ -73,7 +73,7 @@ def participants_give_up_by_themselves(patch: Patch) -> None:
     patch.setattr(recovery.TransactionRecovery, "__init__", deaf)
 
 
-@plant("R14", seen_at=5)
+@plant("R14")
 def each_partition_has_its_own_commit_time(patch: Patch) -> None:
     """A partition commits at the time at which it was prepared itself (R14)."""
     commit = Participant._commit
@@ -84,7 +84,7 @@ def each_partition_has_its_own_commit_time(patch: Patch) -> None:
     patch.setattr(Participant, "_commit", own)
 
 
-@plant("R14", seen_at=7)
+@plant("R14")
 def the_last_decision_stands(patch: Patch) -> None:
     """The ledger takes every proposal for a decision (R14)."""
     patch.setattr(
@@ -92,7 +92,7 @@ def the_last_decision_stands(patch: Patch) -> None:
     )
 
 
-@plant("R14", seen_at=7)
+@plant("R14")
 def decisions_are_forgotten_early(patch: Patch) -> None:
     """The ledger forgets decisions without asking whether all participants have heard them (R14)."""
 

@@ -6,7 +6,7 @@ from stator.runtime import marks, replica, view_sweep
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R16", seen_at=38)
+@plant("R16", seen_at=9)
 def stamps_pass_unread(patch: Patch) -> None:
     """Nobody compares what the log says of a view with the view."""
     patch.setattr(marks.Marks, "compare", lambda _self, _offset, _record: "")

@@ -10,7 +10,7 @@ from stator.rules import acceptance, append_patience
 from tests.simulation.planting import Patch, plant
 
 
-@plant("R6", seen_at=14)
+@plant("R6", seen_at=21)
 def any_report_confirms(patch: Patch) -> None:
     """A success report counts, wherever it says the record lies (R6)."""
 
@@ -27,7 +27,7 @@ def any_report_confirms(patch: Patch) -> None:
     patch.setattr(group_commit.GroupCommit, "accepted", accepted)
 
 
-@plant("R1", seen_at=7)
+@plant("R1", seen_at=4)
 def no_sequence(patch: Patch) -> None:
     """Readers take whatever the writer in force wrote, and do not count (R1)."""
 
@@ -39,7 +39,7 @@ def no_sequence(patch: Patch) -> None:
     patch.setattr(acceptance, "accepts", accepts)
 
 
-@plant("R8", seen_at=21)
+@plant("R8", seen_at=7)
 def errors_mean_not_written(patch: Patch) -> None:
     """An append that was reported as failed is taken to have failed (R8)."""
     doubt = leadership.Leadership._doubt
@@ -53,7 +53,7 @@ def errors_mean_not_written(patch: Patch) -> None:
     patch.setattr(leadership.Leadership, "_doubt", sure)
 
 
-@plant("R4", seen_at=21)
+@plant("R4", seen_at=148)
 def claims_disown(patch: Patch) -> None:
     """A leader takes its next name when it claims and not when it has won. Found before it was planted."""
     won = leadership.Leadership._accepted
@@ -66,13 +66,13 @@ def claims_disown(patch: Patch) -> None:
     patch.setattr(leadership.Leadership, "_accepted", forgetful)
 
 
-@plant("R5", seen_at=7)
+@plant("R5", seen_at=163)
 def clock_is_the_timestamp(patch: Patch) -> None:
     """Versions are the clock's, which the next leader's clock may lie behind."""
     patch.setattr(leadership.Leadership, "_timestamp", lambda self: TimestampUs(self._clock.now_us()))
 
 
-@plant("R4", seen_at=52)
+@plant("R4", seen_at=46)
 def own_older_claims_are_a_strangers(patch: Patch) -> None:
     """A process that claims twice takes its first Claim for somebody else's (R4). Found before it was planted."""
     accepted = leadership.Leadership._accepted
