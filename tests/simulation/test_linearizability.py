@@ -7,7 +7,7 @@ from tests.simulation.planting import Patch
 from tests.simulation.scenario import run_seed
 
 SAMPLE = range(500, 506)
-SHOWS = 0
+SHOWS = 5
 """A seed in which a client is shown what never was, by a leader that refuses at once."""
 
 
