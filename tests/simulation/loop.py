@@ -88,10 +88,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def call_later(
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Call:
-        when = self._now + delay
-        call = Call(callback, args, copy_context() if context is None else context)
-        heappush(self._timers, (when, next(self._numbers), call))
-        return call
+        return self.call_at(self._now + delay, callback, *args, context=context)
 
     def pause(self, seconds: float) -> "asyncio.Future[None]":
         """What `asyncio.sleep` does, without a coroutine of its own: much of what waits here waits for this."""

@@ -166,7 +166,7 @@ class LossyLog:
             self._loop.call_at(later, self._land, log_id, data, _nobody, "", context=Context())
 
     def _report(self, delay: float, report: Report, offset: Offset | None, error: LogError | None) -> None:
-        if self._weather.deaf_for(self._owner.name):
+        if self.deaf_s:
             delay += self._dice.uniform(0.0, REPORT_LATE_S)
         self._loop.call_later(delay, report, offset, error, context=self._owner.context)
 
